@@ -1,0 +1,51 @@
+"""EmoDB, the Berlin database: ten German actors say ten sentences in seven emotions.
+
+`wav/03a01Fa.wav` is speaker, sentence, emotion (the letter of the German word), version. Of about
+800 recordings 535 are published, those that listeners took for what they were meant to be.
+Written from its documentation; no copy of it was at hand.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from ser_keras.corpora import emotions
+from ser_keras.corpora._corpus import Corpus, Parsed
+
+
+def parse(path: str) -> Parsed | None:
+    """Return what the name of an EmoDB clip says."""
+    match = re.fullmatch(
+        r"(03|08|09|1[0-6])([ab][0-9]{2})([WLEAFTN])([a-z]?)",
+        PurePosixPath(path).stem,
+    )
+    if not match:
+        return None
+    take = ord(match[4]) - ord("a") + 1 if match[4] else 1
+    return Parsed(match[1], emotions.EMODB[match[3]], text=match[2], take=take)
+
+
+CORPUS = Corpus(
+    name="emodb",
+    title="Berlin Database of Emotional Speech (EmoDB)",
+    licence="free for research, cite",
+    source="Burkhardt et al. 2005, A database of German emotional speech, Interspeech",
+    home="get it from http://emodb.bilderbar.info",
+    naming="<speaker><sentence><emotion><version>.wav (03a01Fa.wav)",
+    emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "bored"),
+    speakers=("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),
+    expected={
+        "clips": 535,
+        "speaker": {
+            **{"03": 49, "08": 58, "09": 43, "10": 38, "11": 55},
+            **{"12": 35, "13": 61, "14": 69, "15": 56, "16": 71},
+        },
+        "emotion": {
+            **{"angry": 127, "bored": 81, "disgust": 46, "fearful": 69},
+            **{"happy": 71, "neutral": 79, "sad": 62},
+        },
+    },
+    parse=parse,
+    inner="wav",
+)

@@ -1,0 +1,15 @@
+"""Keras layers of the published systems, one class a file, on any Keras backend."""
+
+from ser_keras.layers.adaptive_basis import AdaptiveBasis
+from ser_keras.layers.attention_pooling import AttentionPooling
+from ser_keras.layers.residual_block import ResidualBlock
+from ser_keras.layers.sine_position_encoding import SinePositionEncoding
+from ser_keras.layers.transformer_encoder import TransformerEncoder
+
+__all__ = [
+    "AdaptiveBasis",
+    "AttentionPooling",
+    "ResidualBlock",
+    "SinePositionEncoding",
+    "TransformerEncoder",
+]

@@ -1,0 +1,227 @@
+"""The adaptive basis layer of AdaFNN: curves become scores on basis functions that are learned."""
+
+import keras
+import numpy as np
+from keras import ops
+
+_SHARES = ("none", "band", "all")
+_PAIRS = ("any", "band")
+_EPSILON = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="ser_keras")
+class AdaptiveBasis(keras.layers.Layer):
+    """Integrates each band of a sequence against basis functions that are themselves networks.
+
+    Band m has `bases` functions of its own, each a small network of the time t in [0, 1], evaluated
+    at J equal steps, h apart, for as many frames as come in. With the trapezium rule::
+
+        <f, g>  = 1/2 sum_j h [f(t_j) g(t_j) + f(t_j+1) g(t_j+1)]
+        c_mk    = <beta_mk, X_m>                              the output: raw functions
+        beta~   = beta / (sqrt(<beta, beta>) + 1e-6)          the norm taken as constant
+        R_1     = lambda_1 mean_S <|beta~|, 1>                S: k_1 functions drawn at each step
+        R_2     = lambda_2 mean_P |<beta~_a, beta~_b>|        P: k_2 pairs drawn at each step
+
+    R_1 and R_2 are added to the loss in training alone, where the metrics `sparsity` and
+    `orthogonality` report their means, so that the task's own loss can be told from them (Keras
+    drops what such a metric sees on the JAX backend; `penalties` gives the values anywhere).
+
+    A network is Linear, LayerNorm, SELU and dropout for each width of `hidden`, then Linear. Its
+    LayerNorm is the published one: unbiased deviation, epsilon added to the deviation. Kernels and
+    biases start as torch's do: biases of zero would leave t / |t| after the first norm, a constant.
+    All networks are evaluated at once, as stacked products; they do not depend on the batch.
+
+    Args:
+        bases: Functions for each band.
+        hidden: Widths of the hidden layers, each at least 2.
+        dropout: Rate after each hidden layer; it makes the functions random while training.
+        share: Which functions share their hidden layers: "none" (as published), those of a "band",
+            or "all"; shared ones differ in the last Linear alone.
+        lambda_1: Weight of R_1; 0 leaves it out.
+        k_1: Size of S, None for all functions.
+        lambda_2: Weight of R_2; 0 leaves it out.
+        k_2: Size of P, None for all pairs.
+        pairs: Whether P is drawn from "any" two functions, as published, or from those of one
+            "band", which alone are scored on the same curve.
+        detach_norm: Whether no gradient passes through the norm, as published; then R_1 and R_2
+            can shrink by growing the functions' size instead of turning them.
+        seed: Of the draws; None for a new one.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: (batch, frames, bands), the number of frames fixed.
+        mask: bool (batch, frames), False where a frame is padding and counts as zero; None where
+            all count.
+
+    Returns:
+        (batch, bands * bases), the scores of a band side by side.
+
+    Source:
+        Yao, Mueller and Wang 2021, PMLR 139, 11898-11908, arXiv:2106.10414, as in
+        github.com/jwyyy/AdaFNN; networks as in github.com/papelearningml/emotion-recognition.
+    """
+
+    def __init__(
+        self,
+        bases,
+        hidden=(256, 256, 256, 256),
+        dropout=0.1,
+        share="none",
+        lambda_1=0.0,
+        k_1=2,
+        lambda_2=0.0,
+        k_2=3,
+        pairs="any",
+        detach_norm=True,
+        seed=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if bases < 1 or not hidden or min(hidden) < 2:
+            raise ValueError("bases must be at least 1 and each of hidden at least 2")
+        if share not in _SHARES or pairs not in _PAIRS:
+            raise ValueError(f"share is one of {_SHARES} and pairs one of {_PAIRS}")
+        self.bases = bases
+        self.hidden = tuple(hidden)
+        self.dropout = dropout
+        self.share = share
+        self.lambda_1 = lambda_1
+        self.k_1 = k_1
+        self.lambda_2 = lambda_2
+        self.k_2 = k_2
+        self.pairs = pairs
+        self.detach_norm = detach_norm
+        self.seed = seed
+        self.drop = keras.layers.Dropout(dropout, name="drop", dtype=self.dtype_policy)
+        self.draws = keras.random.SeedGenerator(seed)
+        self.sparsity = keras.metrics.Mean(name="sparsity")
+        self.orthogonality = keras.metrics.Mean(name="orthogonality")
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        _, steps, bands = input_shape
+        if steps is None or steps < 2:
+            raise ValueError(f"the number of frames must be fixed and above 1, received {steps}")
+        self._grid = np.linspace(0, 1, steps)[:, None]  # (steps, 1)
+        self._steps = np.full(steps, 1 / (steps - 1))
+        self._steps[[0, -1]] /= 2  # trapezium: the ends count half
+        group = {"none": 1, "band": self.bases, "all": bands * self.bases}[self.share]
+        networks = bands * self.bases // group
+        self._layers_of = []
+        width = 1
+        for depth, units in enumerate(self.hidden, 1):
+            linear = self._linear(f"hidden_{depth}", networks, width, units)
+            scale, shift = (
+                self.add_weight(
+                    name=f"{name}_{depth}", shape=(networks, 1, units), initializer=start
+                )
+                for name, start in (("scale", "ones"), ("shift", "zeros"))
+            )
+            self._layers_of.append((*linear, scale, shift))
+            width = units
+        self._last = self._linear("basis", networks, width, group)
+        self._bands = bands
+
+    def call(self, inputs, mask=None, training=False):
+        functions = self.functions(training)
+        steps = ops.cast(self._steps[:, None], self.compute_dtype)  # (steps, 1)
+        if mask is not None:
+            inputs = ops.where(ops.expand_dims(mask, -1), inputs, 0)
+        scores = ops.einsum("bjm,mkj->bmk", inputs * steps, functions)
+        if training and (self.lambda_1 or self.lambda_2):
+            penalties = self.penalties(functions, self.k_1, self.k_2)
+            for penalty, metric in zip(penalties, (self.sparsity, self.orthogonality), strict=True):
+                self.add_loss(penalty)
+                metric.update_state(penalty)
+        return ops.reshape(scores, (-1, self._bands * self.bases))
+
+    def functions(self, training=False):
+        """Return the raw basis functions, (bands, bases, steps)."""
+        grid = ops.cast(self._grid, self.compute_dtype)
+        x = ops.broadcast_to(grid, (self._last[0].shape[0], *grid.shape))  # (networks, steps, 1)
+        for kernel, bias, scale, shift in self._layers_of:
+            x = ops.matmul(x, kernel) + bias
+            x = x - ops.mean(x, axis=-1, keepdims=True)
+            variance = ops.sum(ops.square(x), axis=-1, keepdims=True) / (x.shape[-1] - 1)
+            x = scale * x / (_root(variance) + _EPSILON) + shift
+            x = self.drop(ops.selu(x), training=training)
+        kernel, bias = self._last
+        x = ops.matmul(x, kernel) + bias  # (networks, steps, functions of a network)
+        return ops.reshape(ops.transpose(x, (0, 2, 1)), (self._bands, self.bases, -1))
+
+    def penalties(self, functions=None, k_1=None, k_2=None):
+        """Return R_1 and R_2, float32 scalars.
+
+        Args:
+            functions: As `functions` returns them; None for what it returns.
+            k_1: Number of functions to draw for R_1, None for all.
+            k_2: Number of pairs to draw for R_2, None for all.
+        """
+        functions = self.functions() if functions is None else functions
+        functions = ops.reshape(ops.cast(functions, "float32"), (-1, len(self._steps)))
+        steps = ops.cast(self._steps, "float32")
+        norm = _root(ops.sum(steps * ops.square(functions), axis=-1, keepdims=True)) + _EPSILON
+        unit = functions / (ops.stop_gradient(norm) if self.detach_norm else norm)
+        sparsity = orthogonality = ops.zeros(())
+        if self.lambda_1:
+            drawn = self._draw(np.arange(self._bands * self.bases), k_1)
+            lengths = ops.sum(steps * ops.abs(ops.take(unit, drawn, axis=0)), axis=-1)
+            sparsity = self.lambda_1 * ops.mean(lengths)
+        pairs = self._pairs()
+        if self.lambda_2 and len(pairs):
+            first, second = ops.unstack(self._draw(pairs, k_2), 2, axis=1)
+            products = ops.take(unit, first, axis=0) * ops.take(unit, second, axis=0)
+            orthogonality = self.lambda_2 * ops.mean(ops.abs(ops.sum(steps * products, axis=-1)))
+        return sparsity, orthogonality
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[-1] * self.bases)
+
+    def get_config(self):
+        config = super().get_config()
+        config.update(
+            bases=self.bases,
+            hidden=list(self.hidden),
+            dropout=self.dropout,
+            share=self.share,
+            lambda_1=self.lambda_1,
+            k_1=self.k_1,
+            lambda_2=self.lambda_2,
+            k_2=self.k_2,
+            pairs=self.pairs,
+            detach_norm=self.detach_norm,
+            seed=self.seed,
+        )
+        return config
+
+    def _linear(self, name, networks, inputs, outputs):
+        limit = inputs**-0.5  # torch's start of kernel and bias alike
+        return tuple(
+            self.add_weight(
+                name=f"{name}_{part}",
+                shape=(networks, rows, outputs),
+                initializer=keras.initializers.RandomUniform(-limit, limit),
+            )
+            for part, rows in (("kernel", inputs), ("bias", 1))
+        )
+
+    def _pairs(self):
+        """Return all pairs of functions between which R_2 may be drawn, (pairs, 2)."""
+        size = self.bases if self.pairs == "band" else self._bands * self.bases
+        pairs = np.stack(np.triu_indices(size, 1), axis=1)  # (pairs of one group, 2)
+        starts = np.arange(0, self._bands * self.bases, size)
+        return (starts[:, None, None] + pairs).reshape(-1, 2).astype("int32")
+
+    def _draw(self, rows, count):
+        if count is None or count >= len(rows):
+            return ops.convert_to_tensor(rows)
+        order = keras.random.shuffle(ops.arange(len(rows)), seed=self.draws)
+        return ops.take(ops.convert_to_tensor(rows), order[:count], axis=0)
+
+
+def _root(squares):
+    """Return the square root, with a gradient of 0 instead of infinity at 0."""
+    return ops.sqrt(ops.maximum(squares, _EPSILON**2))

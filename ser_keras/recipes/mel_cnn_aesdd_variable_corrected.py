@@ -1,0 +1,77 @@
+"""The AESDD CNN for clips of any length, in masked batches and with one network for all variants.
+
+Corrects `mel_cnn_aesdd_variable`; what is not named here is the same. Noise reduction stays out.
+"""
+
+import dataclasses
+
+from ser_keras.recipes import mel_cnn_aesdd_variable
+
+
+def build(shapes, n_classes, *, convolutions=4, filters=16, dropout=0.25):
+    """Return the network, not compiled; a clip's probabilities do not depend on its batch.
+
+    Args:
+        shapes: `features`: (frames, bands, 1), the frames None for any length; `mask`, if there:
+            (frames,), False where a frame is padding.
+        n_classes: Width of the softmax.
+        convolutions: 3 or 4 in the published networks.
+        filters: Of the first convolution; each further one doubles them.
+        dropout: Before the last layer.
+    """
+    import keras
+    from keras import layers
+
+    from ser_keras.layers import ResidualBlock
+
+    features = keras.Input(shapes["features"], name="features")
+    inputs, mask = {"features": features}, None
+    if "mask" in shapes:
+        mask = inputs["mask"] = keras.Input(shapes["mask"], dtype="bool", name="mask")
+    x = features
+    for number in range(1, convolutions + 1):
+        x = ResidualBlock(  # convolution, batch norm and ReLU: no shortcut, as in the published one
+            filters * 2 ** (number - 1),
+            projection=False,
+            negative_slope=0.0,
+            name=f"block_{number}",
+        )(x, mask=mask)
+        # padding comes out as zero, below no ReLU, so it wins no maximum; a pair counts if its
+        # first frame does, and the shortest clip keeps a step
+        x = layers.MaxPooling2D(2, padding="same", name=f"pool_{number}")(x)
+        mask = None if mask is None else mask[:, ::2]
+    x = layers.AveragePooling2D((1, x.shape[2]), name="bands")(x)  # (batch, steps, 1, channels)
+    x = layers.Reshape((-1, x.shape[3]), name="steps")(x)
+    x = layers.GlobalAveragePooling1D(name="average")(x, mask=mask)  # (batch, channels)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    emotion = layers.Dense(n_classes, activation="softmax", name="emotion")(x)
+    return keras.Model(inputs, emotion, name="mel_cnn_aesdd_corrected")
+
+
+RECIPE = dataclasses.replace(
+    mel_cnn_aesdd_variable.RECIPE,
+    title="CNN over log-mel of any length on AESDD, in masked batches",
+    batch=dataclasses.replace(mel_cnn_aesdd_variable.RECIPE.batch, mask=True),
+    training=dataclasses.replace(
+        mel_cnn_aesdd_variable.RECIPE.training,
+        batch_size=16,
+        epochs=150,
+        monitor="val_loss",
+        patience=30,
+        schedule="plateau",
+        plateau_factor=0.5,
+        plateau_patience=10,
+    ),
+    build=build,
+    notes=(
+        "The network is the same for pictures of any length, resized and artificial ones: four "
+        "convolutions with batch normalisation, averaged over all places.",
+        "All six voices are in training and in test under the paper's protocol.",
+    ),
+    corrects=(
+        "the epoch is chosen on validation clips, by their loss",
+        "batches of 16 with masks, whose padding changes nothing",
+        "the same network for all variants, so that they can be compared",
+        "no noise is subtracted: the first second of a clip is speech",
+    ),
+)

@@ -1,0 +1,454 @@
+"""The straight way from a corpus to a sealed run folder; finds, reads and resumes runs."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras import (
+    bundle,
+    console,
+    corpora,
+    engines,
+    files,
+    leakage,
+    metrics,
+    recipes,
+    report,
+    splits,
+    training,
+)
+from ser_keras.cache import FeatureStore, Memory
+from ser_keras.errors import SerKerasError
+from ser_keras.prediction import Pipeline
+from ser_keras.recipes import Published, Recipe
+
+FORMAT = 1
+RUNS = files.RESULTS / "runs"
+SEAL = "metrics.json"
+_SETTINGS = "settings.json"
+_PACKAGES = (
+    *("tensorflow", "keras", "numpy", "scipy", "librosa", "soundfile", "soxr"),
+    *("scikit-learn", "pandas", "ai-edge-litert"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder and what its metrics.json says."""
+
+    folder: Path
+    metrics: dict
+
+    def scores(self, part: str = "test") -> metrics.Scores:
+        """Return the Scores of a part, `test` or `validation`."""
+        return metrics.Scores.from_json(self.metrics[part])
+
+    @property
+    def published(self) -> Published | None:
+        """The figure that this run is compared with, if there is one."""
+        figures = self.metrics["published"]
+        return Published(**figures[0]) if figures else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be run; equal plans on equal corpora give equal runs.
+
+    Args:
+        recipe: With its overrides.
+        index: Of the corpus.
+        protocol: One of `splits.PROTOCOLS`.
+        fold: Of the protocol.
+        seed: Of the test draw, initial weights, order and dropout.
+        deterministic: Whether equal runs give equal weights.
+    """
+
+    recipe: Recipe
+    index: corpora.Index
+    protocol: str = "paper"
+    fold: int = 0
+    seed: int = 0
+    deterministic: bool = True
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies unless the user says otherwise; a changed recipe has its own place."""
+        name = self.recipe.name
+        if self.recipe.to_json() != recipes.get(name).to_json():
+            name += "-" + files.digest(repr(self.recipe.settings()), size=3)
+        run = f"{self.protocol}-{self.fold}-seed{self.seed}"
+        return RUNS / name / self.index.corpus / run
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run, wherever the corpus lies."""
+        words = ["python", "Emotion_Recognition.py", "--recipe", self.recipe.name]
+        words += ["--corpus", self.index.corpus, "--protocol", self.protocol]
+        words += ["--fold", str(self.fold)] if self.fold else []
+        words += ["--seed", str(self.seed)]
+        usual = recipes.get(self.recipe.name).settings()
+        for key, value in self.recipe.settings().items():
+            if value != usual[key]:
+                text = ",".join(value) if isinstance(value, tuple) else str(value).lower()
+                words += ["--set", f"{key}={text}"]
+        words += [] if self.deterministic else ["--fast"]
+        return shlex.join(words)
+
+    def settings(self, split: splits.Split) -> dict:
+        """Return what has to be the same for an unfinished run to be gone on with."""
+        return {
+            "recipe": self.recipe.to_json(),
+            "protocol": self.protocol,
+            "fold": self.fold,
+            "seed": self.seed,
+            "deterministic": self.deterministic,
+            "split": split.hash,
+        }
+
+
+def run(
+    plan: Plan,
+    out: Path | None = None,
+    *,
+    resume: bool = False,
+    fresh: bool = False,
+    cache: Path = files.CACHE,
+    on_split: Callable[[splits.Split], None] | None = None,
+) -> Run:
+    """Train, score and seal one run.
+
+    Args:
+        plan: What is to be run.
+        out: The run folder; None for `plan.folder`.
+        resume: Whether to go on with an unfinished run that lies there.
+        fresh: Whether to start anew where one lies.
+        cache: Where features are kept.
+        on_split: Called with the split before training, e.g. to lay the test clips out.
+
+    Raises:
+        SerKerasError: A run lies there and neither `resume` nor `fresh` was asked for, or it is of
+            other settings; the corpus does not suit the recipe; the protocol forbids what the sides
+            of the split share; the disk is full.
+        KeyboardInterrupt: Ctrl-C; `resume` goes on after the last finished epoch.
+    """
+    begun = time.perf_counter()
+    recipe, index = plan.recipe, plan.index
+    folder = Path(out or plan.folder)
+    _check_emotions(recipe, index)
+    split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold)
+    _claim(folder, plan.settings(split), resume=resume, fresh=fresh)
+    say_split(split)
+    leakage.enforce(leakage.check(split), split)
+    split.write(folder / "split.csv")
+    if on_split is not None:
+        on_split(split)
+    store = _features(recipe, index, split, cache)
+
+    fitted = training.fit(
+        recipe, split, store, seed=plan.seed, folder=folder, deterministic=plan.deterministic
+    )
+    pipeline = Pipeline(
+        labels=recipe.emotions,
+        features=recipe.features,
+        batch=recipe.batch,
+        normalization=fitted.normalization,
+        engine=engines.KerasEngine(fitted.network),
+    )
+    scores, predictions = _score(pipeline, split, store)
+    facts = {
+        "recipe": recipe.to_json(),
+        "split": _split_facts(plan, split),
+        "synthetic": index.synthetic,
+        "figures": {part: _headline(value) for part, value in scores.items()},
+    }
+    contents = {part: sorted(split.part(part)["content"]) for part in splits.ROLES}
+    example = [store[content] for content in split.part("validation")["content"][:16]]
+    bundle.save(
+        folder,
+        fitted.network,
+        pipeline,
+        example=pipeline.inputs(example),
+        name=f"{recipe.name} on {_corpus_title(index)}",
+        created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        versions=_versions(),
+        training_clips=sorted(contents["train"] + contents["validation"]),
+        test_clips=contents["test"],
+        **facts,
+    )
+    _write_evidence(folder, plan, fitted, scores, predictions)
+    sealed = {
+        "format": FORMAT,
+        **facts,
+        "recipe": recipe.name,
+        "title": recipe.title,
+        "corpora": {index.corpus: split.counts()},
+        **{part: value.to_json() for part, value in scores.items()},
+        "published": [vars(figure) for figure in recipe.published],
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.history),
+        "seconds": round(time.perf_counter() - begun, 1),
+        "parameters": fitted.network.count_params(),
+        "command": plan.command,
+    }
+    files.write_json(folder / SEAL, sealed)
+    files.remove(folder / training.CHECKPOINT)
+    return Run(folder, sealed)
+
+
+def read(folder: Path) -> Run | None:
+    """Return the finished run in a folder, or None where there is none."""
+    if not (folder / SEAL).is_file():
+        return None
+    return Run(folder, files.read_json(folder / SEAL))
+
+
+def say_split(split: splits.Split) -> None:
+    """Tell how the clips are parted."""
+    counts = ", ".join(f"{n} {role}" for role, n in split.counts().items())
+    console.say(f"Split ({split.protocol}, fold {split.fold}, seed {split.seed}): {counts}.")
+
+
+def show(run: Run) -> None:
+    """Print a finished run: its figures beside the published one, and where everything lies."""
+    told = run.metrics
+    split, published = told["split"], run.published
+    kind = "synthetic speech" if told["synthetic"] else "real speech"
+    console.show(
+        f"\n{told['title']}\n{split['corpus']} ({kind}), protocol {split['protocol']}, fold "
+        f"{split['fold']}, seed {split['seed']}; {told['parameters']:,} parameters; best epoch "
+        f"{told['best_epoch']} of {told['epochs']}\n"
+    )
+    scores = {part: run.scores(part) for part in ("validation", "test")}
+    rows = [
+        [name, *(str(getattr(value, field)) for value in scores.values())]
+        for name, field in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1"))
+    ]
+    rows.append(["weighted F1", *(f"{value.weighted_f1:.3f}" for value in scores.values())])
+    header = ["95 % intervals", *(f"{part} (n = {value.n})" for part, value in scores.items())]
+    console.show(console.table(header, rows))
+    console.show("\n" + comparison(scores["test"], published, split))
+    console.say(f"Written to {run.folder}: model, scores, predictions, pictures.")
+
+
+def evaluate(bundle_, predictions, emotions, out: Path) -> str:
+    """Return a model's scores on labelled recordings as text, and draw its confusion matrix.
+
+    Warns of recordings that the model was trained on.
+
+    Args:
+        bundle_: The Bundle that predicted.
+        predictions: A `Prediction` for each recording.
+        emotions: What each really is.
+        out: Folder for confusion_matrix_test.png.
+    """
+    truth = [bundle_.labels.index(emotion) for emotion in emotions]
+    probabilities = np.array([list(p.probabilities.values()) for p in predictions])
+    scores = metrics.score(truth, probabilities, bundle_.labels)
+    found, _ = Memory().inspect([p.file for p in predictions])
+    contents = [clip.content for clip in found.values()]
+    manifest = bundle_.manifest
+    if learned := sum(map(set(manifest["training_clips"]).__contains__, contents)):
+        console.warn(
+            f"{learned} of these {scores.n} clips were in the model's training or validation set: "
+            "the figures below are too good."
+        )
+    if scores.n < 2 or len(set(emotions)) < 2:
+        console.warn("All clips are of one emotion: the figures say little.")
+    title = f"{bundle_.name}: {scores.n} clips"
+    report.confusion_matrix(scores, out / "confusion_matrix_test.png", title)
+    console.say(f"Confusion matrix: {out / 'confusion_matrix_test.png'}")
+    rows = [
+        [label, *(f"{100 * row[name]:.2f}" for name in ("precision", "recall", "f1")), row["n"]]
+        for label, row in scores.per_class.items()
+    ]
+    table = console.table(["emotion", "precision %", "recall %", "F1 %", "clips"], rows)
+    headlines = [
+        [name, f"{100 * f.value:.2f}", f"{100 * f.low:.2f} to {100 * f.high:.2f}"]
+        for name, f in (
+            ("accuracy", scores.accuracy),
+            ("UAR (macro recall)", scores.uar),
+            ("macro F1", scores.macro_f1),
+        )
+    ]
+    headlines.append(["weighted F1", f"{100 * scores.weighted_f1:.2f}", ""])
+    summary_table = console.table([f"{scores.n} clips", "%", "95 % interval"], headlines)
+    own = set(contents) == set(manifest["test_clips"]) and len(contents) == scores.n
+    split = manifest["split"] if own else {"corpus": "other clips", "protocol": "none"}
+    figures = manifest["recipe"]["published"]
+    published = Published(**figures[0]) if figures else None
+    return "\n\n".join(["", table, summary_table, comparison(scores, published, split)])
+
+
+def comparison(scores: metrics.Scores, published: Published | None, split: dict) -> str:
+    """Return the published figure beside ours, with the verdict, in a sentence.
+
+    Args:
+        scores: Of the test clips.
+        published: The figure, if there is one.
+        split: With the names of our `corpus` and `protocol`.
+    """
+    verdict = metrics.verdict(scores, published, protocol=split["protocol"], corpus=split["corpus"])
+    if published is None:
+        return f"Published: {verdict}."
+    ours = getattr(scores, published.metric)
+    n = f" on {published.n} clips" if published.n else ""
+    return (
+        f"Published {published.metric} {published.value:.4f}{n} of {published.corpus} "
+        f"({published.source}).\nMeasured  {published.metric} {ours.value:.4f} on {scores.n} clips "
+        f"of {split['corpus']}: {verdict}."
+    )
+
+
+def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
+    """Make the folder this run's, or refuse to touch what lies there."""
+    kept = folder / training.CHECKPOINT / _SETTINGS
+    if fresh and (kept.exists() or (folder / SEAL).exists()):
+        files.remove(folder / SEAL)
+        files.remove(folder / training.CHECKPOINT)
+    if (folder / SEAL).exists():
+        remedy = "Add --fresh to train it again, or choose another place with --out"
+        raise SerKerasError(folder, "holds a finished run", remedy)
+    if kept.exists():
+        if not resume:
+            remedy = "Add --resume to go on with it, or --fresh to start anew"
+            raise SerKerasError(folder, "holds an unfinished run", remedy)
+        if files.read_json(kept) != settings:
+            remedy = "Give the same settings as before, or start anew with --fresh"
+            raise SerKerasError(folder, "holds an unfinished run of other settings", remedy)
+    elif folder.is_dir() and any(folder.iterdir()) and not (folder / "split.csv").exists():
+        raise SerKerasError(folder, "holds other things than a run", "Choose an empty folder")
+    else:
+        files.write_json(kept, settings)
+
+
+def _check_emotions(recipe: Recipe, index: corpora.Index) -> None:
+    found = set(index.clips["emotion"])
+    if strange := sorted(found - set(recipe.emotions)):
+        raise SerKerasError(
+            index.root,
+            f"has clips of {', '.join(strange)}, which {recipe.name} does not know",
+            f"It knows {', '.join(recipe.emotions)}",
+        )
+    if len(found) < 2:
+        raise SerKerasError(index.root, "has clips of one emotion only", "Add another emotion")
+
+
+def _features(recipe: Recipe, index: corpora.Index, split, cache: Path) -> FeatureStore:
+    store = FeatureStore(index.corpus, recipe.features, cache)
+    table = split.table
+    paths = [index.root / path for path in table["path"]]
+    skipped = store.fill(paths, list(table["content"]), strict=False, title="features")
+    if skipped:
+        raise SerKerasError(
+            skipped[0].path,
+            f"{skipped[0].reason} ({len(skipped)} clips in all)",
+            "Move the clips away, then run again",
+        )
+    return store
+
+
+def _score(pipeline: Pipeline, split, store) -> tuple[dict, object]:
+    """Return Scores of validation and test, and a row for each of their clips."""
+    import pandas as pd
+
+    index = {label: i for i, label in enumerate(pipeline.labels)}
+    scores, tables = {}, []
+    for part in ("validation", "test"):
+        table = split.part(part)
+        probabilities = pipeline.probabilities(store[content] for content in table["content"])
+        truth = table["emotion"].map(index).to_numpy(dtype=int)
+        scores[part] = metrics.score(truth, probabilities, pipeline.labels, groups=table["speaker"])
+        columns = {f"p_{label}": probabilities[:, i].round(6) for label, i in index.items()}
+        predicted = [pipeline.labels[i] for i in probabilities.argmax(axis=1)]
+        kept = table[["path", "speaker", "emotion", "text", "role"]]
+        tables.append(kept.assign(predicted=predicted, **columns))
+    return scores, pd.concat(tables, ignore_index=True)
+
+
+def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions) -> None:
+    import pandas as pd
+
+    title = f"{plan.recipe.name} on {_corpus_title(plan.index)}"
+    history = pd.DataFrame(fitted.history)
+    files.write_csv(folder / "history.csv", history)
+    files.write_csv(folder / "predictions.csv", predictions)
+    files.write_json(folder / "environment.json", environment(plan.deterministic))
+    files.write_text(folder / "model_summary.txt", summary(plan.recipe, fitted.network))
+    report.training_history(history, folder / "training_history.png", title)
+    for part, value in scores.items():
+        report.confusion_matrix(value, folder / f"confusion_matrix_{part}.png", f"{title}, {part}")
+
+
+def summary(recipe: Recipe, network) -> str:
+    """Return the layers with shapes and counts, and what the recipe's notes say of them."""
+    lines: list[str] = []
+    network.summary(line_length=100, print_fn=lines.append)
+    return "\n".join([*lines, "", *recipe.notes, ""])
+
+
+def environment(deterministic: bool) -> dict:
+    """Return what a figure may depend on; names of nobody and of no machine."""
+    import keras
+
+    return {
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "backend": keras.backend.backend(),
+        "device": platform.machine(),
+        "cores": engines.cores(),
+        "deterministic": deterministic,
+        "commit": _commit(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # another backend or engine may stand in for it
+    return versions
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(files.ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None  # an unpacked archive has no history
+    return done.stdout.strip()
+
+
+def _headline(scores: metrics.Scores) -> dict:
+    figures = {name: getattr(scores, name) for name in ("accuracy", "uar", "macro_f1")}
+    return {"n": scores.n, **{name: vars(figure) for name, figure in figures.items()}}
+
+
+def _split_facts(plan: Plan, split) -> dict:
+    return {
+        "corpus": plan.index.corpus,
+        "protocol": plan.protocol,
+        "fold": plan.fold,
+        "seed": plan.seed,
+        "hash": split.hash,
+    }
+
+
+def _corpus_title(index: corpora.Index) -> str:
+    return index.corpus + synthetic_mark(index.synthetic)
+
+
+def synthetic_mark(synthetic: bool) -> str:
+    """Return what is put behind the name of everything made from synthetic speech."""
+    return " (synthetic)" if synthetic else ""

@@ -1,0 +1,321 @@
+"""Fitting a recipe's network on a Split: feeding, callbacks, checkpoint, resume.
+
+The loop is our own, over Keras's training step and Keras's callbacks: all that an epoch draws
+(order, dropout) depends on the seed and the epoch alone, so a resumed run and an uninterrupted one
+end with the same weights.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ser_keras import batches, console, files, metrics, seeding
+from ser_keras.batches import Normalization
+from ser_keras.errors import SerKerasError
+from ser_keras.recipes import Recipe, Training
+
+CHECKPOINT = "checkpoint"
+_LAST, _BEST = "last.npz", "best.npz"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network with the weights of its best validation epoch, and how it got there.
+
+    Args:
+        network: The Keras model, not compiled.
+        normalization: As fitted on the recipe's side of the split.
+        history: A dict for each epoch, as in history.csv.
+        best_epoch: Counted from 1.
+    """
+
+    network: object
+    normalization: Normalization
+    history: list[dict]
+    best_epoch: int
+
+
+def fit(
+    recipe: Recipe,
+    split,
+    store,
+    *,
+    seed: int,
+    folder: Path,
+    deterministic: bool = True,
+) -> Fitted:
+    """Return the recipe's network, fitted on the training clips of `split`.
+
+    The state after each epoch is kept in `folder/checkpoint`; where it is found, training goes on
+    from there.
+
+    Args:
+        recipe: What to fit, and how.
+        split: A `Split`; its test part is never looked at.
+        store: Maps the content of a clip to its frames, float32 (frames, n_features).
+        seed: Of initial weights, order and dropout.
+        folder: Of the run.
+        deterministic: Whether equal runs give equal weights, at some cost in speed.
+
+    Raises:
+        SerKerasError: The loss is no longer a number, or the checkpoint is of another network.
+        KeyboardInterrupt: Ctrl-C; the last finished epoch is safe.
+    """
+    _start_backend(seed, deterministic)
+    parts = {role: split.part(role) for role in ("train", "validation")}
+    normalization = Normalization.fit(
+        (store[content] for role in recipe.batch.fit_on for content in parts[role]["content"]),
+        recipe.batch,
+    )
+    train = Feed(parts["train"], store, recipe, normalization)
+    validation = Feed(parts["validation"], store, recipe, normalization)
+    network = build(recipe)
+    compile_network(network, recipe.training)
+    state = _State(network, folder / CHECKPOINT)
+    callbacks = _callbacks(network, recipe.training)
+    for row in state.restore():  # what the callbacks remember, they learn again from the history
+        for callback in callbacks:
+            callback.on_epoch_end(row["epoch"] - 1, row)
+    if state.history:
+        state.load()
+        console.say(f"Going on after epoch {len(state.history)}.")
+    _train(network, train, validation, recipe.training, state, callbacks, seed)
+    best = _best_row(state.history, recipe.training)
+    state.load_best()
+    trained = build(recipe)  # as it travels: without optimizer, loss and metrics
+    trained.set_weights(network.get_weights())
+    return Fitted(trained, normalization, state.history, best["epoch"])
+
+
+def build(recipe: Recipe):
+    """Return the recipe's network, not compiled."""
+    shapes = recipe.batch.shapes(recipe.features.n_features)
+    return recipe.build(shapes, len(recipe.emotions), **recipe.model)
+
+
+def compile_network(network, training: Training) -> None:
+    """Compile a network with the recipe's loss and optimizer."""
+    import keras
+
+    optimizers = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "sgd": keras.optimizers.SGD,
+        "rmsprop": keras.optimizers.RMSprop,
+    }
+    options = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
+    network.compile(
+        optimizer=optimizers[training.optimizer](
+            learning_rate=training.learning_rate, global_clipnorm=training.clip_norm, **options
+        ),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        metrics=["accuracy"],
+        # XLA on the CPU was slower than plain graphs for every network of this package
+        jit_compile=False,
+    )
+    network.optimizer.build(network.trainable_variables)  # a checkpoint needs its variables
+
+
+class Feed:
+    """The clips of one side, as batches of the network's inputs and one-hot targets.
+
+    Clips of one length are assembled once and rows picked from them; where the recipe leaves the
+    length open each batch is assembled as it comes.
+    """
+
+    def __init__(self, part, store, recipe: Recipe, normalization: Normalization):
+        self._contents = list(part["content"])
+        self._store = store
+        self._spec = recipe.batch
+        self._normalization = normalization
+        self._batch_size = recipe.training.batch_size
+        index = {emotion: i for i, emotion in enumerate(recipe.emotions)}
+        self.truth = np.array([index[emotion] for emotion in part["emotion"]])
+        self.targets = np.eye(len(index), dtype=np.float32)[self.truth]
+        self._inputs = None
+        if self._spec.frames is not None or self._spec.fit == "mean":
+            self._inputs = self._assemble(np.arange(len(self)))
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    def batches(self, order: np.ndarray) -> Iterator[tuple[dict, np.ndarray]]:
+        """Yield (inputs, targets) of the clips in this order."""
+        for start in range(0, len(order), self._batch_size):
+            rows = order[start : start + self._batch_size]
+            yield self._assemble(rows), self.targets[rows]
+
+    def _assemble(self, rows: np.ndarray) -> dict:
+        if self._inputs is not None:
+            return {name: values[rows] for name, values in self._inputs.items()}
+        clips = [self._store[self._contents[row]] for row in rows]
+        return batches.assemble(clips, self._spec, self._normalization)
+
+
+def _start_backend(seed: int, deterministic: bool) -> None:
+    with console.native_silence():
+        import keras
+
+    keras.utils.clear_session(free_memory=False)  # layer names count from 1 in every run
+    if deterministic and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    seeding.seed_backend(seed)
+
+
+def _callbacks(network, training: Training) -> list:
+    import keras
+
+    chosen = []
+    if training.schedule == "plateau":
+        plateau = keras.callbacks.ReduceLROnPlateau(
+            monitor="val_loss",
+            factor=training.plateau_factor,
+            patience=training.plateau_patience,
+            min_lr=training.min_learning_rate,
+        )
+        chosen.append(plateau)
+    if training.patience is not None:
+        mode = "min" if training.monitor == "val_loss" else "max"
+        chosen.append(
+            keras.callbacks.EarlyStopping(training.monitor, patience=training.patience, mode=mode)
+        )
+    for callback in chosen:
+        callback.set_model(network)
+        callback.on_train_begin()
+    network.stop_training = False
+    return chosen
+
+
+def _train(network, train, validation, training, state, callbacks, seed) -> None:
+    for epoch in range(len(state.history), training.epochs):
+        if network.stop_training:
+            return
+        begun = time.perf_counter()
+        if epoch < training.warmup_epochs:
+            network.optimizer.learning_rate = (
+                training.learning_rate * (epoch + 1) / training.warmup_epochs
+            )
+        rate = float(network.optimizer.learning_rate)
+        seeding.seed_epoch(network, seed, epoch)
+        order = seeding.stream(seed, "order", epoch).permutation(len(train))
+        row = {"epoch": epoch + 1, **_train_epoch(network, train, order, epoch, training.epochs)}
+        row |= _validate(network, validation)
+        row |= {"learning_rate": rate, "seconds": round(time.perf_counter() - begun, 3)}
+        if not math.isfinite(row["loss"]):
+            raise SerKerasError(
+                f"epoch {epoch + 1}",
+                "the loss is no longer a finite number",
+                "Lower it with --set training.learning_rate=, or clip with training.clip_norm",
+            )
+        for callback in callbacks:
+            callback.on_epoch_end(epoch, row)
+        best = _best_row([*state.history, row], training)
+        state.save(row, is_best=best is row)
+        console.say(_sentence(row, best, training.monitor))
+
+
+def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, epochs: int) -> dict:
+    loss = right = 0.0
+    with console.progress(len(feed), f"epoch {epoch + 1}/{epochs}", leave=False) as bar:
+        for inputs, targets in feed.batches(order):
+            logs = network.train_on_batch(inputs, targets, return_dict=True)  # of this batch alone
+            loss += logs["loss"] * len(targets)
+            right += logs["accuracy"] * len(targets)
+            bar.update(len(targets))
+    return {"loss": float(loss / len(feed)), "accuracy": float(right / len(feed))}
+
+
+def _validate(network, feed: Feed) -> dict:
+    """Return what Keras would report for these clips, and the macro F1, from one pass."""
+    probabilities = np.concatenate(
+        [network.predict_on_batch(inputs) for inputs, _ in feed.batches(np.arange(len(feed)))]
+    )
+    penalty = sum(float(loss) for loss in network.losses)
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "val_loss": float(network.loss(feed.targets, probabilities)) + penalty,
+        "val_accuracy": float(np.mean(predicted == feed.truth)),
+        "val_macro_f1": metrics.macro_f1(feed.truth, predicted, probabilities.shape[1]),
+    }
+
+
+def _best_row(history: list[dict], training: Training) -> dict:
+    sign = 1 if training.monitor == "val_loss" else -1
+    return min(history, key=lambda row: sign * row[training.monitor])  # the first of equals
+
+
+def _sentence(row: dict, best: dict, monitor: str) -> str:
+    mark = "best so far" if best is row else f"best: epoch {best['epoch']}"
+    return (
+        f"epoch {row['epoch']:3d}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
+        f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}  "
+        f"val_macro_f1 {row['val_macro_f1']:.4f}  {row['seconds']:.1f} s  ({mark})"
+    )
+
+
+class _State:
+    """What a run needs to go on: all variables and the history, in one file, written at once.
+
+    The best weights are written before it. A kill between the two loses nothing: the epoch is
+    trained again, to the same weights.
+    """
+
+    def __init__(self, network, folder: Path):
+        self._network = network
+        self._folder = folder
+        self.history: list[dict] = []
+
+    def restore(self) -> list[dict]:
+        """Return the rows of the epochs that are finished, none where nothing was kept."""
+        if (self._folder / _LAST).exists():
+            with self._open(_LAST) as state:
+                self.history = json.loads(str(state["history"]))
+        return self.history
+
+    def load(self) -> None:
+        self._assign(_LAST, [*self._network.variables, *self._network.optimizer.variables])
+
+    def load_best(self) -> None:
+        self._assign(_BEST, self._network.variables)
+
+    def save(self, row: dict, is_best: bool) -> None:
+        self.history.append(row)
+        variables = self._network.variables
+        if is_best:
+            self._write(_BEST, variables)
+        self._write(_LAST, [*variables, *self._network.optimizer.variables], self.history)
+
+    def _write(self, name: str, variables, history=()) -> None:
+        import keras
+
+        arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+        with files.atomic(self._folder / name) as partial:
+            np.savez(partial, history=json.dumps(history), **arrays)
+
+    def _assign(self, name: str, variables) -> None:
+        with self._open(name) as state:
+            arrays = [state[str(i)] for i in range(len(state.files) - 1)]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if shapes != [array.shape for array in arrays]:
+            raise SerKerasError(
+                self._folder / name, "belongs to another network", "Train anew with --fresh"
+            )
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+
+    def _open(self, name: str):
+        try:
+            return np.load(self._folder / name, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SerKerasError(
+                self._folder / name, "cannot be read", "Train anew with --fresh"
+            ) from error

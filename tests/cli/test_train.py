@@ -1,0 +1,186 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from ser_keras import files
+from ser_keras.cli import train
+from tests.conftest import SMALL
+
+SETTINGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """The results folder, moved out of the checkout."""
+    from ser_keras import bundle, runs
+
+    monkeypatch.setattr(bundle, "LATEST", tmp_path / "results" / "latest")
+    monkeypatch.setattr(runs, "RUNS", tmp_path / "results" / "runs")
+    return tmp_path / "results"
+
+
+def fails(argv, capsys):
+    """Return the one line on stderr that begins with error:, of a command that exits with 1."""
+    with pytest.raises(SystemExit) as stop:
+        train.main(argv)
+    assert stop.value.code == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_the_main_job_trains_scores_and_tells_what_comes_next(tiny_tess, cache, results, capsys):
+    argv = ["--data", str(tiny_tess.parent), "--cache", str(cache), *SETTINGS]
+    train.main([*argv, "--test-folder", str(results / "Test")])
+    out, err = capsys.readouterr()
+    (folder,) = (path.parent for path in results.rglob("metrics.json"))
+    told = json.loads((folder / "metrics.json").read_text())
+    assert "Published accuracy 0.9000" in out
+    assert f"accuracy {told['test']['accuracy']['value']:.4f}" in out
+    assert f"Next: python Use_Our_Model.py {results / 'Test'}" in err
+    assert "best so far" in err
+    assert "val_macro_f1" in err
+    laid_out = sorted(path.name for path in (results / "Test").rglob("*.wav"))
+    split = pd.read_csv(folder / "split.csv")
+    test_clips = split[split["role"] == "test"]
+    assert laid_out == sorted(path.rpartition("/")[2] for path in test_clips["path"])
+    assert told["command"].startswith("python ")
+
+
+def test_without_tess_the_demo_corpus_is_trained_and_called_synthetic(
+    results, capsys, monkeypatch, tmp_path
+):
+    data = tmp_path / "data"
+    data.mkdir()
+    os.symlink(files.DATA / "demo", data / "demo")
+    monkeypatch.setattr(files, "DATA", data)
+    train.main(["--cache", str(tmp_path / "cache"), *SETTINGS, "--epochs", "1"])
+    out, err = capsys.readouterr()
+    (line,) = (line for line in err.splitlines() if "was not found" in line)
+    assert "doi" in line.lower()
+    assert "synthetic demo corpus" in line
+    (folder,) = (path.parent for path in results.rglob("metrics.json"))
+    told = json.loads((folder / "metrics.json").read_text())
+    assert told["synthetic"] is True
+    assert "synthetic" in json.loads((folder / "bundle.json").read_text())["name"]
+    assert "synthetic speech" in out
+    assert "not comparable" in out
+
+
+def test_a_corpus_that_was_asked_for_is_never_replaced(capsys, tmp_path):
+    line = fails(["--corpus", "tess", "--data", str(tmp_path)], capsys)
+    assert str(tmp_path) in line
+    assert "Toronto" in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--recipe", "attention-tes"], "no such recipe. Did you mean attention-tess"),
+        (["--corpus", "tes"], "Did you mean tess"),
+        (["--protocol", "papper"], "paper"),
+        (["--set", "training.epoch=3"], "no such setting. Did you mean training.epochs"),
+        (["--set", "training.epochs=three"], "Give a whole number"),
+        (["--set", "training.epochs"], "has no value"),
+        (["--epochs", "0"], "training.epochs: is not above 0"),
+        (["--data", "no/such/folder"], "no/such/folder: no such folder"),
+    ],
+)
+def test_a_misspelt_option_is_answered_with_the_nearest(argv, words, capsys, tiny_tess, cache):
+    data = [] if "--data" in argv else ["--data", str(tiny_tess), "--cache", str(cache)]
+    assert words in fails([*data, *argv], capsys)
+
+
+def test_a_folder_with_one_class_is_refused_by_name(tiny_tess, tmp_path, capsys, cache):
+    shutil.copytree(tiny_tess / "OAF_sad", tmp_path / "mine" / "sad")
+    argv = ["--corpus", "folder", "--data", str(tmp_path / "mine"), "--cache", str(cache)]
+    line = fails(argv, capsys)
+    assert str(tmp_path / "mine") in line
+
+
+def test_an_empty_folder_is_refused_by_name(tmp_path, capsys, cache):
+    argv = ["--corpus", "folder", "--data", str(tmp_path), "--cache", str(cache)]
+    assert str(tmp_path) in fails(argv, capsys)
+
+
+def test_a_full_disk_is_one_sentence(tiny_tess, cache, tmp_path, capsys, monkeypatch):
+    import errno
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    argv = ["--data", str(tiny_tess), "--cache", str(cache), "--out", str(tmp_path / "run")]
+    assert "the disk is full. Free some space" in fails([*argv, *SETTINGS], capsys)
+
+
+def test_list_names_every_recipe_corpus_and_protocol(capsys):
+    train.main(["--list"])
+    out = capsys.readouterr().out
+    for name in ("attention-tess", "attention-tess-corrected", "demo", "tess", "speaker-text"):
+        assert name in out
+
+
+def test_list_of_a_recipe_names_every_setting(capsys):
+    train.main(["--list", "attention-tess"])
+    out = capsys.readouterr().out
+    for key in ("features.n_mfcc", "batch.frames", "training.patience", "model.dropout"):
+        assert key in out
+
+
+def test_explain_says_what_the_published_network_attends_to(capsys):
+    train.main(["--explain"])
+    assert "3 groups of cepstral coefficients, not over time" in capsys.readouterr().out
+
+
+def test_help_reads_like_a_manual_page(capsys):
+    with pytest.raises(SystemExit) as stop:
+        train.main(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    for option in (
+        "--recipe --corpus --data --protocol --seed --epochs --out --set --resume --list"
+    ).split():
+        assert option in out
+    assert "examples:" in out
+
+
+def test_a_killed_process_loses_only_its_epoch(tiny_tess, cache, tmp_path):
+    argv = [sys.executable, str(files.ROOT / "Emotion_Recognition.py"), *SETTINGS, "--epochs", "60"]
+    argv += ["--data", str(tiny_tess), "--cache", str(cache), "--out", str(tmp_path / "run")]
+    process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=_quiet())
+    for line in process.stderr:
+        if line.lstrip().startswith("epoch   3"):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait() == 130
+    assert "--resume" in rest
+    process = subprocess.Popen([*argv, "--resume"], stderr=subprocess.PIPE, text=True, env=_quiet())
+    for line in process.stderr:
+        if "Going on after epoch" in line:
+            break
+    time.sleep(0.2)
+    process.kill()
+    process.communicate()
+    assert (tmp_path / "run" / "checkpoint" / "last.npz").exists()
+    done = subprocess.run(
+        [*argv[:-4], "--epochs", "60", *argv[-4:], "--resume"],
+        capture_output=True,
+        text=True,
+        env=_quiet(),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(pd.read_csv(tmp_path / "run" / "history.csv")) > 3
+
+
+def _quiet() -> dict:
+    return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}

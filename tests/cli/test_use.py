@@ -1,0 +1,225 @@
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from ser_keras import files
+from ser_keras.cli import use
+
+
+@pytest.fixture
+def test_folder(tiny_run, tiny_tess, tmp_path):
+    """The test clips of the tiny run, laid out on disk."""
+    with open(tiny_run.folder / "split.csv") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["role"] == "test"]
+    for row in rows:
+        files.link_or_copy(tiny_tess / row["path"], tmp_path / "Test" / row["path"])
+    return tmp_path / "Test"
+
+
+def run(argv, tiny_run, tmp_path):
+    use.main([*map(str, argv), "--model", str(tiny_run.folder), "--out", str(tmp_path / "out")])
+
+
+def fails(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        use.main([*map(str, argv)])
+    assert stop.value.code == 1
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if x.startswith("error:"))
+    return line
+
+
+def test_a_labelled_folder_gets_the_figures_of_the_run(tiny_run, test_folder, tmp_path, capsys):
+    run([test_folder], tiny_run, tmp_path)
+    out, err = capsys.readouterr()
+    scores = tiny_run.scores("test")
+    assert f"{100 * scores.accuracy.value:.2f}" in out
+    assert "precision %" in out
+    assert "Published accuracy 0.9000" in out
+    assert "training" not in err.replace("Training", "")
+    assert (tmp_path / "out" / "confusion_matrix_test.png").stat().st_size > 10_000
+
+
+def test_the_same_clips_by_the_keras_engine_get_the_same_labels(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    tables = []
+    for engine in ("light", "keras"):
+        run(
+            [test_folder, "--unlabelled", "--format", "csv", "--engine", engine], tiny_run, tmp_path
+        )
+        tables.append(list(csv.DictReader(io.StringIO(capsys.readouterr().out))))
+    assert [row["label"] for row in tables[0]] == [row["label"] for row in tables[1]]
+    for one, other in zip(*tables, strict=True):
+        assert float(one["p_sad"]) == pytest.approx(float(other["p_sad"]), abs=1e-4)
+
+
+def test_clips_of_the_training_set_are_warned_of(tiny_run, tiny_tess, tmp_path, capsys):
+    run([tiny_tess], tiny_run, tmp_path)
+    err = capsys.readouterr().err
+    assert "were in the model's training or validation set" in err
+
+
+def test_unlabelled_recordings_get_a_row_each_with_all_probabilities(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    clips = sorted(test_folder.rglob("*.wav"))[:3]
+    for i, clip in enumerate(clips):
+        shutil.copy(clip, tmp_path / f"recording{i}.wav")
+    run([tmp_path / "recording*.wav", "--format", "jsonl"], tiny_run, tmp_path)
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [os.path.basename(row["file"]) for row in rows] == [
+        f"recording{i}.wav" for i in range(3)
+    ]
+    for row in rows:
+        assert sum(v for k, v in row.items() if k.startswith("p_")) == pytest.approx(1, abs=1e-5)
+        assert row["label"] in tiny_run.scores("test").labels
+
+
+def test_labels_from_a_table_are_used_for_scoring(tiny_run, test_folder, tmp_path, capsys):
+    clips = sorted(test_folder.rglob("*.wav"))
+    (tmp_path / "plain").mkdir()
+    lines = ["path,emotion"]
+    for i, clip in enumerate(clips):
+        shutil.copy(clip, tmp_path / "plain" / f"{i}.wav")
+        lines.append(f"{i}.wav,{clip.stem.rpartition('_')[2]}")
+    (tmp_path / "truth.csv").write_text("\n".join(lines))
+    run([tmp_path / "plain", "--labels", tmp_path / "truth.csv"], tiny_run, tmp_path)
+    out = capsys.readouterr().out
+    assert f"{100 * tiny_run.scores('test').accuracy.value:.2f}" in out
+
+
+def test_one_bad_file_among_many_is_told_skipped_and_counted(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    (test_folder / "notes_x_sad.wav").write_text("this is no sound")
+    run([test_folder], tiny_run, tmp_path)
+    err = capsys.readouterr().err
+    total = len(list(test_folder.rglob("*.wav")))
+    assert f"1 of {total} recordings were skipped" in err
+    assert "notes_x_sad.wav" in err
+
+
+def test_strict_makes_a_bad_file_an_error(tiny_run, test_folder, capsys):
+    (test_folder / "notes_x_sad.wav").write_text("this is no sound")
+    line = fails([test_folder, "--strict", "--model", tiny_run.folder], capsys)
+    assert "notes_x_sad.wav" in line
+
+
+def _make(kind, path, voice):
+    samples = voice(200)
+    if kind == "text":
+        path.write_text("hello")
+    elif kind == "zero bytes":
+        path.write_bytes(b"")
+    elif kind == "silent":
+        soundfile.write(path, np.zeros(22_050), 22_050)
+    elif kind == "no samples":
+        soundfile.write(path, np.zeros(0), 22_050)
+    elif kind == "truncated":
+        soundfile.write(path, samples, 22_050)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    elif kind == "too short":
+        soundfile.write(path, samples[:5_000], 22_050)
+    elif kind == "not a number":
+        samples[15_000] = np.nan
+        soundfile.write(path, samples, 22_050, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("text", "is in no format that is read"),
+        ("zero bytes", "is empty"),
+        ("silent", "is silent"),
+        ("no samples", "holds no samples"),
+        ("truncated", "is cut off"),
+        ("too short", "the first 0.5 s are skipped"),
+        ("not a number", "not finite"),
+    ],
+)
+def test_a_recording_that_cannot_be_heard_is_one_sentence(
+    kind, words, tiny_run, tmp_path, voice, capsys
+):
+    path = tmp_path / "recording.wav"
+    _make(kind, path, voice)
+    line = fails([path, "--model", tiny_run.folder], capsys)
+    assert str(path) in line
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["nothing_here"], "nothing_here: no such file or folder"),
+        (["none*.wav"], "matches no sound file"),
+        (["EMPTY"], "holds no sound files"),
+        (["EMPTY", "--model", "EMPTY"], "is no trained model: it has no bundle.json"),
+        (["EMPTY", "--model", "none"], "none: no such model"),
+        (["EMPTY", "--engine", "warp"], "no such engine. Choose light or keras"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence(argv, words, tiny_run, tmp_path, capsys):
+    argv = [str(tmp_path) if word == "EMPTY" else word for word in argv]
+    if "--model" not in argv:
+        argv += ["--model", str(tiny_run.folder)]
+    assert words in fails(argv, capsys)
+
+
+def test_a_longer_recording_says_what_the_model_heard(tiny_run, tmp_path, voice, capsys):
+    soundfile.write(tmp_path / "long.wav", voice(200, 10.0), 22_050)
+    run([tmp_path / "long.wav"], tiny_run, tmp_path)
+    assert "10.0 s long; the model hears only this part" in capsys.readouterr().out
+
+
+def test_without_a_model_the_last_run_is_used_and_named(
+    tiny_run, tmp_path, monkeypatch, capsys, voice
+):
+    from ser_keras import bundle
+
+    monkeypatch.setattr(bundle, "LATEST", tmp_path / "latest")
+    assert "no model has been trained here yet" in fails([tmp_path], capsys)
+    bundle.remember_latest(tiny_run.folder)
+    soundfile.write(tmp_path / "a.wav", voice(200), 22_050)
+    use.main([str(tmp_path / "a.wav")])
+    assert str(tiny_run.folder) in capsys.readouterr().err
+
+
+def test_without_a_path_the_runs_own_test_clips_are_scored(tiny_run, tiny_tess, tmp_path, capsys):
+    run(["--data", tiny_tess.parent], tiny_run, tmp_path)
+    out, err = capsys.readouterr()
+    assert f"The {tiny_run.scores('test').n} test clips of this model's run" in err
+    assert f"{100 * tiny_run.scores('test').accuracy.value:.2f}" in out
+
+
+def test_labelling_starts_neither_tensorflow_nor_keras_nor_librosa(tiny_run, tmp_path, voice):
+    soundfile.write(tmp_path / "a.wav", voice(200), 22_050)
+    program = (
+        "import sys\nfrom ser_keras.cli import use\nuse.main(sys.argv[1:])\n"
+        "heavy = {'tensorflow', 'keras', 'librosa', 'pandas', 'sklearn', 'matplotlib'}\n"
+        "assert not heavy & {name.split('.')[0] for name in sys.modules}\n"
+    )
+    argv = [sys.executable, "-c", program, str(tmp_path / "a.wav"), "--model", str(tiny_run.folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=files.ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "a.wav" in done.stdout
+
+
+def test_standard_output_is_clean_for_a_pipe(tiny_run, tmp_path, voice):
+    soundfile.write(tmp_path / "a.wav", voice(200), 22_050)
+    script = str(files.ROOT / "Use_Our_Model.py")
+    argv = [sys.executable, script, str(tmp_path / "a.wav"), "--format", "csv"]
+    done = subprocess.run(
+        [*argv, "--model", str(tiny_run.folder)], capture_output=True, text=True, check=True
+    )
+    header, line = done.stdout.splitlines()
+    assert header.startswith("file,start,end,label,p_angry")
+    assert line.startswith(str(tmp_path / "a.wav"))
+    assert done.stderr.startswith("Model: attention-tess on tess")

@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from keras import ops
+
+from ser_keras.layers import AttentionPooling
+from tests.layers.contract import check_layer
+
+
+def test_it_keeps_the_contract(tmp_path):
+    inputs = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
+    check_layer(
+        AttentionPooling,
+        {"units": 3},
+        inputs,
+        weights=5 * 3 + 3 + 3,
+        masked=True,
+        output_shape=(4, 5),
+        tmp_path=tmp_path,
+    )
+
+
+def test_its_default_width_is_that_of_the_input():
+    layer = AttentionPooling()
+    layer.build((None, 3, 32))
+    assert layer.count_params() == 1088  # 32 x 32 + 32 + 32, as published
+
+
+def test_weights_follow_the_published_equation():
+    layer = AttentionPooling()
+    inputs = np.array([[[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]]], np.float32)
+    layer.build(inputs.shape)
+    kernel, bias, query = np.array([[0.5, -1], [0, 1]]), np.array([0.1, 0.2]), np.array([[2], [1]])
+    layer.set_weights([kernel, bias, query])
+    scores = np.tanh(inputs[0] @ kernel + bias) @ query  # s_t = u^T tanh(W^T h_t + b)
+    expected = np.exp(scores) / np.exp(scores).sum()
+    pooled, weights = layer(inputs, return_attention_scores=True)
+    np.testing.assert_allclose(ops.convert_to_numpy(weights)[0], expected[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(pooled)[0], expected[:, 0] @ inputs[0], rtol=1e-5
+    )
+
+
+def test_scores_that_would_overflow_an_exponential_stay_finite():
+    layer = AttentionPooling()
+    inputs = np.ones((1, 4, 2), np.float32)
+    layer.build(inputs.shape)
+    layer.set_weights([np.full((2, 2), 9.0), np.zeros(2), np.full((2, 1), 300.0)])
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(inputs)), [[1.0, 1.0]], rtol=1e-6)
+
+
+def test_masked_steps_get_no_weight_and_a_wholly_masked_clip_gives_zeros():
+    layer = AttentionPooling()
+    inputs = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    mask = np.array([[True, False, True], [False, False, False]])
+    pooled, weights = layer(inputs, mask=mask, return_attention_scores=True)
+    weights = ops.convert_to_numpy(weights)
+    assert weights[0, 1] == 0
+    assert weights[0].sum() == pytest.approx(1, abs=1e-6)
+    assert not weights[1].any()
+    assert not ops.convert_to_numpy(pooled)[1].any()
+
+
+def test_no_units_at_all_are_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        AttentionPooling(units=0)

@@ -1,0 +1,56 @@
+"""What holds for the network of every recipe."""
+
+import numpy as np
+import pytest
+
+from ser_keras import recipes
+from ser_keras.corpora import emotions
+from tests.recipes.networks import clips, inputs, network, probabilities
+
+NAMES = recipes.names()
+# the convolutions of attention-tess see no mask, even corrected: its padding is always zero
+MASKED = [n for n in NAMES if recipes.get(n).batch.mask and n != "attention-tess-corrected"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_labels_and_learns_what_its_batches_give(name):
+    model = network(name)
+    given = inputs(name, clips(name))
+    result = probabilities(model, given)
+    assert result.shape == (3, len(recipes.get(name).emotions))
+    np.testing.assert_allclose(result.sum(axis=1), 1, atol=1e-5)
+    before = [np.copy(weight) for weight in model.get_weights()]
+    model.compile("adam", "categorical_crossentropy", run_eagerly=True)
+    logs = model.train_on_batch(given, np.eye(result.shape[1])[[0, 1, 0]], return_dict=True)
+    assert np.isfinite(list(logs.values())).all()
+    after = model.get_weights()
+    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_what_lies_in_the_padding_changes_nothing(name):
+    model = network(name)
+    given = inputs(name, clips(name))
+    axis = given["features"].shape.index(given["mask"].shape[1])
+    padding = np.expand_dims(
+        ~given["mask"], [i for i in range(given["features"].ndim) if i not in (0, axis)]
+    )
+    spoilt = given | {"features": np.where(padding, np.float32(50), given["features"])}
+    np.testing.assert_allclose(probabilities(model, spoilt), probabilities(model, given), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_emotions_are_of_the_one_vocabulary(name):
+    names = recipes.get(name).emotions
+    assert set(names) <= set(emotions.VOCABULARY)
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith("-corrected")])
+def test_a_correction_keeps_classes_and_features_and_says_what_it_mends(name):
+    mended, published = recipes.get(name), recipes.get(name.removesuffix("-corrected"))
+    assert mended.emotions == published.emotions
+    assert mended.features == published.features
+    assert mended.published == published.published
+    assert mended.corrects
+    assert mended.to_json() != published.to_json()

@@ -1,0 +1,118 @@
+"""The rules of the house, held by looking at the code itself."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "ser_keras"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# each may import what stands before it, and nothing behind it
+ORDER = (
+    "errors files console seeding audio features batches cache corpora splits leakage "
+    "audit augment layers recipes engines prediction bundle metrics baselines training "
+    "report stress runs ledger cli"
+).split()
+LIGHT = (
+    "errors files console audio features batches corpora engines prediction bundle cli.use"
+).split()
+HEAVY = (
+    "soundfile soxr scipy joblib pandas sklearn matplotlib keras tensorflow librosa tqdm"
+).split()
+OWNERS = {  # who may import what, wherever in the file
+    "matplotlib": {"report"},
+    "soundfile": {"audio"},
+    "soxr": {"audio"},
+    "tensorflow": {"training", "augment"},  # augment: the legacy image generator
+    "keras": {"layers", "augment", "training", "engines", "seeding", "recipes", "runs"},
+    "h5py": {"bundle"},
+    "ai_edge_litert": {"engines"},
+    "tqdm": {"console"},
+    "filelock": {"files"},
+    "pickle": set(),
+    "librosa": {"augment"},
+    "urllib": set(),
+    "requests": set(),
+    "socket": set(),
+    "pooch": {"corpora"},
+    "opensmile": {"baselines"},
+}
+
+
+def _module(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path):
+    """Yield the names that a file imports, but for what `python -m` needs."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if "__main__" not in ast.unparse(node)[:40]]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    module = _module(path)
+    if module == "__init__":
+        return
+    for name in _imports(path):
+        parts = name.split(".")
+        if parts[0] == "ser_keras" and len(parts) > 1 and parts[1] in ORDER:
+            assert ORDER.index(parts[1]) <= ORDER.index(module), f"{module} imports {parts[1]}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_each_worry_has_one_owner(path):
+    for name in _imports(path):
+        owners = OWNERS.get(name.split(".")[0])
+        assert owners is None or _module(path) in owners, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_console_prints_and_only_cli_exits_or_reads_the_environment(path):
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    calls = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
+    names = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    if _module(path) != "console":
+        assert "print" not in calls
+    if _module(path) != "cli":
+        assert not {"sys.exit", "os.getenv", "exit"} & calls
+        assert not {"os.environ", "sys.argv"} & names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_code_hides_in_data_and_no_error_in_silence(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in {"eval", "exec", "pickle.load", "joblib.load"}
+        if isinstance(node, ast.ExceptHandler):
+            broad = node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"}
+            assert not broad, f"{path.name}:{node.lineno}"
+        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_light_set_starts_without_anything_heavy(module):
+    program = (
+        f"import json, sys, ser_keras.{module}\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not set(HEAVY) & set(json.loads(done.stdout))
+
+
+def test_every_public_name_resolves():
+    import ser_keras
+
+    assert all(getattr(ser_keras, name) is not None for name in ser_keras.__all__)

@@ -1,0 +1,293 @@
+"""Clips become batches of one length and scale, worked out by hand and against scikit-learn."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ser_keras.batches import BatchSpec, Normalization, assemble
+from ser_keras.errors import SerKerasError
+
+NONE = Normalization("none")
+
+
+def clips(*lengths, n_features=3, seed=0):
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** np.arange(n_features)
+    return [
+        (rng.standard_normal((length, n_features)) * scale - 300).astype(np.float32)
+        for length in lengths
+    ]
+
+
+def plain(**options):
+    return BatchSpec(**{"normalize": "none"} | options)
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_short_clips_are_padded_and_long_ones_cut_on_the_right(fit):
+    short, long = clips(2, 6)
+    batch = assemble([short, long], plain(frames=4, fit=fit, pad_value=-7, mask=True), NONE)
+    assert batch["features"].dtype == np.float32
+    assert np.array_equal(batch["features"][0], np.vstack([short, np.full((2, 3), -7)]))
+    assert np.array_equal(batch["features"][1], long[:4])
+    assert batch["mask"].dtype == bool
+    assert batch["mask"].tolist() == [[True, True, False, False], [True] * 4]
+
+
+def test_without_a_length_the_longest_of_the_batch_decides():
+    batch = assemble(clips(2, 5), plain(mask=True), NONE)
+    assert batch["features"].shape == (2, 5, 3)
+    assert batch["mask"].sum(axis=1).tolist() == [2, 5]
+
+
+def test_resizing_interpolates_linearly_and_keeps_both_ends():
+    clip = np.array([[0, 0], [2, 20], [4, 0]], np.float32)
+    longer = assemble([clip], plain(frames=5, fit="resize", mask=True), NONE)
+    assert longer["features"][0].tolist() == [[0, 0], [1, 10], [2, 20], [3, 10], [4, 0]]
+    assert longer["mask"].all()
+    shorter = assemble([clip], plain(frames=2, fit="resize"), NONE)
+    assert shorter["features"][0].tolist() == [[0, 0], [4, 0]]
+    single = assemble([clip[1:2]], plain(frames=3, fit="resize"), NONE)
+    assert single["features"][0].tolist() == [[2, 20]] * 3
+
+
+def test_the_mean_over_time_leaves_one_value_a_feature():
+    clip = np.array([[1, 10], [3, 30]], np.float32)
+    assert assemble([clip], plain(fit="mean"), NONE)["features"].tolist() == [[2, 20]]
+    spec = plain(fit="mean", channel=True, axes="feature_first")
+    assert assemble([clip], spec, NONE)["features"].tolist() == [[[2], [20]]]
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "resize", "mean"])
+@pytest.mark.parametrize("axes", ["time_first", "feature_first"])
+@pytest.mark.parametrize("channel", [False, True])
+def test_shapes_are_those_of_the_batch(fit, axes, channel):
+    spec = plain(frames=4, fit=fit, axes=axes, channel=channel, mask=fit != "mean")
+    batch = assemble(clips(2, 6), spec, NONE)
+    shapes = spec.shapes(3)
+    assert batch.keys() == shapes.keys()
+    for name, array in batch.items():
+        assert array.shape == (2, *shapes[name])
+        assert array.flags.c_contiguous  # what Keras is fed is not copied once more
+    assert shapes["features"][-1] == 1 or not channel
+
+
+def test_an_open_length_is_an_open_axis():
+    assert plain(mask=True).shapes(40) == {"features": (None, 40), "mask": (None,)}
+    assert plain(axes="feature_first", channel=True).shapes(40) == {"features": (40, None, 1)}
+
+
+def test_feature_first_is_the_transpose():
+    some = clips(2, 6)
+    first = assemble(some, plain(frames=4), NONE)["features"]
+    other = assemble(some, plain(frames=4, axes="feature_first"), NONE)["features"]
+    assert np.array_equal(first.transpose(0, 2, 1), other)
+
+
+@pytest.mark.parametrize("kind", ["feature", "scalar"])
+@pytest.mark.parametrize("fit", ["pad", "mean", "resize"])
+@pytest.mark.parametrize("after_padding", [False, True])
+def test_statistics_are_those_of_scikit_learn(kind, fit, after_padding):
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    some = clips(2, 9, 5, 4)
+    some[0][:, 2] = some[1][:, 2] = some[2][:, 2] = some[3][:, 2] = -300.25
+    spec = BatchSpec(frames=5, fit=fit, normalize=kind, normalize_after_padding=after_padding)
+    before = some
+    if after_padding:
+        before = assemble(some, plain(frames=5, fit=fit), NONE)["features"].reshape(4, -1, 3)
+    rows = np.concatenate(list(before)).astype(np.float64)
+    rows = rows.reshape(-1, 1) if kind == "scalar" else rows
+    scaler = preprocessing.StandardScaler().fit(rows)
+    found = Normalization.fit(iter(some), spec)
+    assert found.kind == kind
+    tolerance = 1e-5 if after_padding else 1e-12  # `assemble` has rounded -300 to float32
+    np.testing.assert_allclose(found.mean, scaler.mean_, rtol=tolerance)
+    np.testing.assert_allclose(found.std, scaler.scale_, rtol=tolerance)
+
+
+def test_scaled_batches_are_those_of_scikit_learn():
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    some = clips(5, 5, 5)
+    spec = BatchSpec(frames=5, normalize="scalar", normalize_after_padding=True)
+    column = np.concatenate(some).reshape(-1, 1).astype(np.float64)
+    expected = preprocessing.StandardScaler().fit_transform(column).reshape(3, 5, 3)
+    found = assemble(some, spec, Normalization.fit(some, spec))["features"]
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)  # float32
+
+
+def test_a_large_mean_does_not_swallow_the_deviation():
+    clip = np.array([[1e6 - 1], [1e6 + 1]])
+    found = Normalization.fit([clip] * 1_000, BatchSpec())
+    assert found == Normalization("feature", (1e6,), (1.0,))
+
+
+def test_fitting_keeps_no_clip():
+    def stream(count):
+        rng = np.random.default_rng(0)
+        for _ in range(count):
+            yield rng.standard_normal((100, 40)).astype(np.float32)
+
+    tracemalloc.start()
+    Normalization.fit(stream(500), BatchSpec())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 * 100 * 40 * 8  # some clips in float64, not 500
+
+
+def test_padding_after_normalising_is_the_mean_and_before_it_takes_part():
+    clip = np.array([[1.0], [3.0]], np.float32)
+    before = BatchSpec(frames=4, normalize="feature")
+    assert Normalization.fit([clip], before) == Normalization("feature", (2.0,), (1.0,))
+    batch = assemble([clip], before, Normalization.fit([clip], before))
+    assert batch["features"][0, :, 0].tolist() == [-1, 1, 0, 0]
+    after = BatchSpec(frames=4, normalize="feature", normalize_after_padding=True)
+    assert Normalization.fit([clip], after) == Normalization("feature", (1.0,), (1.5**0.5,))
+
+
+def test_a_clip_is_scaled_by_its_own_mean_and_deviation():
+    clip = np.array([[1, 1], [5, 5]], np.float32)
+    spec = BatchSpec(frames=3, normalize="clip")
+    normalization = Normalization.fit([], spec)
+    assert normalization == Normalization("clip")
+    found = assemble([clip, 9 * np.ones((2, 2))], spec, normalization)["features"]
+    assert found[0].tolist() == [[-1, -1], [1, 1], [0, 0]]
+    assert not found[1].any()  # a constant clip
+
+
+def test_each_band_of_a_clip_is_scaled_alone_padding_included():
+    clip = np.array([[-4.0, 7.0], [4.0, 7.0]], np.float32)
+    spec = BatchSpec(
+        frames=4, axes="feature_first", normalize="band_clip", normalize_after_padding=True
+    )
+    found = assemble([clip], spec, Normalization("band_clip"))["features"][0]
+    first = np.array([-4, 4, 0, 0]) / (8**0.5 + 1e-6)
+    second = np.array([3.5, 3.5, -3.5, -3.5]) / (3.5 + 1e-6)
+    np.testing.assert_allclose(found, [first, second], rtol=1e-6)  # float32
+
+
+def test_the_neighbours_in_a_batch_change_nothing():
+    some = clips(3, 8, 5)
+    for normalize in ("none", "clip", "feature", "scalar", "band_clip"):
+        spec = BatchSpec(frames=6, normalize=normalize)
+        normalization = Normalization.fit(some, spec)
+        together = assemble(some, spec, normalization)["features"]
+        alone = [assemble([clip], spec, normalization)["features"][0] for clip in some]
+        assert np.array_equal(together, alone), normalize
+
+
+def test_clips_stay_as_they_were():
+    some = clips(3, 8)
+    for clip in some:
+        clip.flags.writeable = False  # as those of a memory-mapped store are
+    spec = BatchSpec(frames=6, normalize="clip")
+    assemble(some, spec, Normalization.fit(some, spec))["features"][:] = 0
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        BatchSpec(),
+        BatchSpec(frames=130, pad_value=-80, axes="feature_first", channel=True, mask=True),
+        BatchSpec(frames=174, normalize="band_clip", normalize_after_padding=True),
+        BatchSpec(fit="mean", normalize="scalar", fit_on=("train", "validation")),
+    ],
+)
+def test_a_spec_survives_json(spec):
+    assert BatchSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+    assert json.loads(json.dumps(spec.to_json())) == spec.to_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("frames", 0),
+        ("frames", 10.0),
+        ("frames", True),
+        ("frames", 1_000_000),
+        ("fit", "stretch"),
+        ("pad_value", float("nan")),
+        ("pad_value", "0"),
+        ("axes", "batch_first"),
+        ("channel", 1),
+        ("mask", None),
+        ("normalize", "batch"),
+        ("normalize", ["clip"]),
+        ("normalize_after_padding", 0),
+        ("fit_on", ["test"]),
+        ("fit_on", ["train", "test"]),
+        ("fit_on", "train"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_one_sentence_that_names_it(name, value):
+    with pytest.raises(SerKerasError, match=rf"^batch\.{name}: cannot be .*\. Give .*\.$"):
+        BatchSpec.from_json({name: value})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"fit": "mean", "mask": True},
+        {"fit": "resize"},
+        {"normalize": "band_clip", "normalize_after_padding": True},
+    ],
+)
+def test_settings_that_do_not_fit_together_are_refused(options):
+    with pytest.raises(SerKerasError, match="where"):
+        BatchSpec(**options)
+
+
+@pytest.mark.parametrize("value", [None, [], {"frame": 3}])
+def test_what_is_no_spec_is_refused(value):
+    with pytest.raises(SerKerasError, match="is not a batch spec"):
+        BatchSpec.from_json(value)
+
+
+@pytest.mark.parametrize("kind", ["none", "clip", "feature", "scalar", "band_clip"])
+def test_a_normalization_survives_json(kind):
+    found = Normalization.fit(clips(3, 8), BatchSpec(frames=6, normalize=kind))
+    assert Normalization.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {"kind": "none"},
+        {"kind": "none", "mean": [], "std": [], "more": 1},
+        {"kind": "none", "mean": [1.0], "std": [1.0]},
+        {"kind": "scalar", "mean": [], "std": []},
+        {"kind": "scalar", "mean": [1.0, 2.0], "std": [1.0, 2.0]},
+        {"kind": "feature", "mean": [], "std": []},
+        {"kind": "feature", "mean": [1.0, 2.0], "std": [1.0]},
+        {"kind": "feature", "mean": [1.0], "std": [0.0]},
+        {"kind": "feature", "mean": [float("nan")], "std": [1.0]},
+        {"kind": "feature", "mean": ["1"], "std": [1.0]},
+        {"kind": "feature", "mean": 1.0, "std": 1.0},
+        {"kind": "batch", "mean": [], "std": []},
+        {"kind": [], "mean": [], "std": []},
+    ],
+)
+def test_statistics_that_do_not_fit_are_refused(value):
+    with pytest.raises(SerKerasError, match=r"^normalization: "):
+        Normalization.from_json(value)
+
+
+def test_statistics_of_other_features_are_refused():
+    spec = BatchSpec()
+    for normalization in (NONE, Normalization("feature", (0.0,), (1.0,))):
+        with pytest.raises(SerKerasError, match="normalization: is not of these features"):
+            assemble(clips(4), spec, normalization)
+
+
+def test_no_clips_and_clips_that_are_none_are_refused():
+    with pytest.raises(SerKerasError, match="there is no clip to fit it on"):
+        Normalization.fit([], BatchSpec())
+    with pytest.raises(SerKerasError, match="has no clips"):
+        assemble([], plain(), NONE)
+    for odd in (np.ones(3), np.ones((0, 3)), np.ones((4, 2))):
+        with pytest.raises(SerKerasError, match="has a clip that is not"):
+            assemble([np.ones((4, 3)), odd], plain(), NONE)

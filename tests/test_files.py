@@ -1,0 +1,106 @@
+import errno
+import json
+import multiprocessing
+import os
+
+import pytest
+
+from ser_keras import files
+from ser_keras.errors import SerKerasError
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a.txt"
+    files.write_text(target, "old")
+    with pytest.raises(RuntimeError), files.atomic(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+    files.write_text(target, "new")
+    assert target.read_text() == "new"
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    with pytest.raises(RuntimeError), files.atomic_folder(tmp_path / "a") as partial:
+        (partial / "x").write_text("half")
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    with files.atomic_folder(tmp_path / "a") as partial:
+        (partial / "x").write_text("whole")
+    assert (tmp_path / "a" / "x").read_text() == "whole"
+    with pytest.raises(SerKerasError, match="exists already"), files.atomic_folder(tmp_path / "a"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full. Free some space"),
+        (errno.EROFS, "cannot be written. Choose a folder"),
+        (errno.ENOTDIR, "something else is in its place"),
+    ],
+)
+def test_what_the_disk_refuses_is_said_with_the_remedy(tmp_path, number, words):
+    with pytest.raises(SerKerasError, match=words), files.guarded(tmp_path / "a"):
+        raise OSError(number, "refused")
+
+
+def test_a_folder_in_the_place_of_a_parent_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerKerasError, match="something else is in its place"):
+        files.write_text(tmp_path / "file" / "below", "text")
+
+
+def test_json_survives_and_holds_no_nan(tmp_path):
+    value = {"a": [1, 2.5, None, True, "ü"], "b": {"c": {}}}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == value
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert files.read_json(tmp_path / "a.json") == value
+
+
+def test_more_space_than_there_is_is_refused_before_the_work(tmp_path):
+    files.require_space(tmp_path / "not" / "yet", 1)
+    with pytest.raises(SerKerasError, match="MB are needed"):
+        files.require_space(tmp_path, 1 << 60)
+
+
+def test_a_link_or_copy_leaves_the_source_alone(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    files.link_or_copy(tmp_path / "a.wav", tmp_path / "x" / "a.wav")
+
+    def no_links(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "symlink", no_links)
+    files.link_or_copy(tmp_path / "a.wav", tmp_path / "y" / "a.wav")
+    assert not (tmp_path / "y" / "a.wav").is_symlink()
+    for folder in (tmp_path, tmp_path / "x", tmp_path / "y"):
+        assert (folder / "a.wav").read_bytes() == b"sound"
+
+
+def test_digests_differ_and_do_not_change_from_day_to_day():
+    assert files.digest("a") == files.digest(b"a") != files.digest("b")
+    assert files.digest("ab") == files.digest("a", "b")
+    assert files.digest("ser_keras") == "d7243954a133979f"
+
+
+def _count_up(path):
+    for _ in range(50):
+        with files.lock(path):
+            value = files.read_json(path)
+            files.write_json(path, {"n": value["n"] + 1})
+
+
+def test_a_lock_keeps_two_processes_from_losing_a_write(tmp_path):
+    path = tmp_path / "count.json"
+    files.write_json(path, {"n": 0})
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_count_up, args=(path,)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert json.loads(path.read_text()) == {"n": 100}

@@ -1,0 +1,198 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ser_keras import bundle, recipes, runs, splits, training
+from ser_keras.errors import SerKerasError
+from tests.conftest import SMALL
+
+
+def plan_of(index, name="attention-tess", **changes):
+    return runs.Plan(recipe=recipes.get(name).override({**SMALL, **changes}), index=index)
+
+
+def weights_of(folder):
+    import keras
+
+    import ser_keras.layers  # noqa: F401
+
+    return keras.saving.load_model(folder / "model.keras", compile=False).get_weights()
+
+
+def assert_same_weights(first, second):
+    for one, other in zip(weights_of(first), weights_of(second), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_finished_run_holds_its_evidence_and_nothing_else(tiny_run):
+    assert sorted(path.name for path in tiny_run.folder.iterdir()) == sorted(
+        (
+            "bundle.json confusion_matrix_test.png confusion_matrix_validation.png "
+            "environment.json history.csv metrics.json model.keras model.tflite "
+            "model_summary.txt predictions.csv split.csv training_history.png"
+        ).split()
+    )
+
+
+def test_a_run_tells_its_figures_with_intervals_protocol_and_published_figure(tiny_run):
+    told = json.loads((tiny_run.folder / "metrics.json").read_text())
+    assert told["recipe"] == "attention-tess"
+    assert told["split"]["protocol"] == "paper"
+    assert told["synthetic"] is False
+    assert told["published"][0]["value"] == 0.9
+    for part in ("validation", "test"):
+        accuracy = told[part]["accuracy"]
+        assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
+    assert told["corpora"]["tess"]["test"] == told["test"]["n"]
+
+
+def test_a_history_has_a_row_for_each_epoch_and_the_best_epoch_has_the_least_loss(tiny_run):
+    history = pd.read_csv(tiny_run.folder / "history.csv")
+    assert list(history.columns) == (
+        ("epoch loss accuracy val_loss val_accuracy val_macro_f1 learning_rate seconds").split()
+    )
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    assert tiny_run.metrics["best_epoch"] == history["epoch"][history["val_loss"].idxmin()]
+
+
+def test_predictions_agree_with_the_scores(tiny_run):
+    predictions = pd.read_csv(tiny_run.folder / "predictions.csv")
+    test = predictions[predictions["role"] == "test"]
+    accuracy = (test["predicted"] == test["emotion"]).mean()
+    assert accuracy == pytest.approx(tiny_run.scores("test").accuracy.value)
+    probabilities = test[[c for c in test if c.startswith("p_")]]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_environment_names_no_one_and_no_machine(tiny_run):
+    import getpass
+    import platform
+
+    text = (tiny_run.folder / "environment.json").read_text()
+    for private in (getpass.getuser(), platform.node(), str(tiny_run.folder)):
+        assert private not in json.loads(text).values()
+    assert set(json.loads(text)) == {
+        *("python", "packages", "backend", "device", "cores", "deterministic", "commit")
+    }
+
+
+def test_nothing_of_a_run_is_a_pickle(tiny_run):
+    for path in tiny_run.folder.iterdir():
+        assert path.suffix in {".csv", ".json", ".txt", ".png", ".keras", ".tflite"}
+        assert not path.read_bytes().startswith(b"\x80")
+
+
+def test_equal_plans_give_equal_weights(tiny_index, tiny_run, cache, tmp_path):
+    again = runs.run(plan_of(tiny_index), tmp_path / "again", cache=cache)
+    assert_same_weights(again.folder, tiny_run.folder)
+    assert again.metrics["test"] == tiny_run.metrics["test"]
+
+
+def test_another_seed_gives_another_test_side_and_other_weights(tiny_index, tiny_run):
+    first, second = (splits.make(tiny_index, "paper", seed=seed) for seed in (0, 1))
+    assert first.hash != second.hash
+
+
+@pytest.mark.parametrize("stopped_in", [2, 4])
+def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
+    tiny_index, tiny_run, cache, tmp_path, monkeypatch, stopped_in
+):
+    calls = iter(range(1, 100))
+    validate = training._validate
+
+    def interrupted(*arguments):
+        if next(calls) == stopped_in:
+            raise KeyboardInterrupt
+        return validate(*arguments)
+
+    monkeypatch.setattr(training, "_validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    monkeypatch.setattr(training, "_validate", validate)
+    resumed = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
+    assert_same_weights(resumed.folder, tiny_run.folder)
+    history = [pd.read_csv(f / "history.csv") for f in (resumed.folder, tiny_run.folder)]
+    pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in history))
+
+
+def test_patience_survives_an_interruption(tiny_index, cache, tmp_path, monkeypatch):
+    impatient = {"training.patience": "1", "training.epochs": "30", "training.learning_rate": "0.1"}
+    whole = runs.run(plan_of(tiny_index, **impatient), tmp_path / "whole", cache=cache)
+    validate = training._validate
+    last = whole.metrics["epochs"]
+    calls = iter(range(1, 100))
+
+    def interrupted(*arguments):
+        if next(calls) == last:
+            raise KeyboardInterrupt
+        return validate(*arguments)
+
+    monkeypatch.setattr(training, "_validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache)
+    monkeypatch.setattr(training, "_validate", validate)
+    resumed = runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache, resume=True)
+    assert resumed.metrics["epochs"] == last
+    assert resumed.metrics["best_epoch"] == whole.metrics["best_epoch"]
+
+
+def test_a_finished_run_is_not_overwritten_unasked(tiny_index, tiny_run, cache):
+    with pytest.raises(SerKerasError, match=r"holds a finished run\. Add --fresh"):
+        runs.run(plan_of(tiny_index), tiny_run.folder, cache=cache)
+
+
+def test_an_unfinished_run_of_other_settings_is_not_gone_on_with(
+    tiny_index, cache, tmp_path, monkeypatch
+):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    with pytest.raises(SerKerasError, match=r"holds an unfinished run\. Add --resume"):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    other = plan_of(tiny_index, **{"model.dropout": "0.5"})
+    with pytest.raises(SerKerasError, match="of other settings"):
+        runs.run(other, tmp_path / "run", cache=cache, resume=True)
+
+
+def test_a_folder_of_other_things_is_left_alone(tiny_index, cache, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(SerKerasError, match="holds other things than a run"):
+        runs.run(plan_of(tiny_index), tmp_path, cache=cache)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_corpus_with_strange_emotions_is_refused_by_name(tiny_index, cache, tmp_path):
+    import dataclasses
+
+    table = tiny_index.table.assign(emotion=tiny_index.table["emotion"].replace("sad", "bored"))
+    index = dataclasses.replace(tiny_index, table=table)
+    with pytest.raises(SerKerasError, match="has clips of bored, which attention-tess"):
+        runs.run(plan_of(index), tmp_path / "run", cache=cache)
+
+
+def test_the_corrected_recipe_runs_by_the_same_road(tiny_index, cache, tmp_path):
+    run = runs.run(plan_of(tiny_index, "attention-tess-corrected"), tmp_path / "run", cache=cache)
+    assert run.metrics["recipe"] == "attention-tess-corrected"
+    light, keras = (bundle.load_bundle(run.folder, engine) for engine in ("light", "keras"))
+    assert set(light.pipeline.engine.shapes) == {"features", "mask"}
+    assert light.labels == keras.labels
+
+
+def test_a_run_tells_the_command_that_makes_it_and_nobodys_folders(tiny_run):
+    assert tiny_run.metrics["command"] == (
+        "python Emotion_Recognition.py --recipe attention-tess --corpus tess --protocol paper "
+        "--seed 0 --set training.batch_size=16 --set training.epochs=4 --set model.filters=4 "
+        "--set model.units=4"
+    )
+
+
+def test_a_changed_recipe_has_a_place_of_its_own(tiny_index):
+    plain = runs.Plan(recipe=recipes.get("attention-tess"), index=tiny_index)
+    assert plain.folder.parts[-3:] == ("attention-tess", "tess", "paper-0-seed0")
+    assert plan_of(tiny_index).folder.parts[-3].startswith("attention-tess-")
