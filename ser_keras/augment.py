@@ -16,6 +16,7 @@ import contextlib
 import dataclasses
 import functools
 import math
+import os
 import re
 import threading
 import warnings
@@ -24,8 +25,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ser_keras import seeding
+from ser_keras import audio, console, seeding
 from ser_keras.errors import SerKerasError
+from ser_keras.features import FeatureSpec, extract
 
 LEVELS = ("waveform", "frames", "image")
 MAX_COPIES = 100
@@ -447,12 +449,74 @@ class Augmentation:
                 value = step.apply(value, rng, *where)
         return value
 
+    def waveforms(self, paths, contents, spec: FeatureSpec, seed: int) -> dict:
+        """Return the frames of all varied forms of some clips, all cores at work.
+
+        Args:
+            paths: Sound files.
+            contents: The content of each.
+            spec: What is extracted.
+            seed: Of what is drawn.
+
+        Returns:
+            (content, number) -> float32 (frames, n_features), for the numbers from 1.
+
+        Raises:
+            SerKerasError: A clip cannot be read.
+        """
+        import joblib
+
+        clips = zip(paths, contents, strict=True)
+        jobs = [(path, content, n) for path, content in clips for n in self.numbers if n]
+        frames = {}
+        run = joblib.Parallel(n_jobs=-1, return_as="generator", pre_dispatch="2*n_jobs")
+        results = run(
+            joblib.delayed(varied_frames)(
+                path, spec, self, self.stream(seed, content, number, "waveform")
+            )
+            for path, content, number in jobs
+        )
+        with contextlib.closing(console.progress(len(jobs), "augmentation")) as bar:
+            for (_, content, number), result in zip(jobs, results, strict=True):
+                frames[content, number] = result
+                bar.update()
+        return frames
+
     def to_json(self) -> dict:
         """Return the augmentation as plain values."""
-        names = {step: name for name, step in _STEPS.items()}
-        steps = [{"step": names[type(s)], **_plain(dataclasses.asdict(s))} for s in self.steps]
+        steps = [{"step": step_name(s), **_plain(dataclasses.asdict(s))} for s in self.steps]
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         return values | {"steps": steps}
+
+
+def step_name(step) -> str:
+    """Return the name of a step, as it is written in settings.
+
+    Example:
+        >>> step_name(TimeMask())
+        'time-mask'
+    """
+    return next(name for name, kind in _STEPS.items() if kind is type(step))
+
+
+def varied_frames(
+    path: str | os.PathLike, spec: FeatureSpec, augmentation: Augmentation, rng
+) -> np.ndarray:
+    """Return the frames of a clip whose waveform was varied, float32 (frames, n_features).
+
+    A function of a module, so that worker processes can be sent it: a pitch shift holds one core.
+
+    Args:
+        path: Of the clip.
+        spec: Of the features.
+        augmentation: Of which the steps on waveforms are taken.
+        rng: Of `Augmentation.stream` for the level "waveform".
+
+    Raises:
+        SerKerasError: The clip cannot be read.
+    """
+    samples = audio.read(path, spec.sample_rate, offset=spec.offset, duration=spec.duration)
+    return extract(augmentation.apply("waveform", samples, rng, spec.sample_rate), spec)
 
 
 def _step(step):

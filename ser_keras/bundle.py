@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ser_keras import engines, files
 from ser_keras.batches import BatchSpec, Normalization
-from ser_keras.engines import KERAS_MODEL, LIGHT_MODEL
+from ser_keras.engines import MODELS
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
 from ser_keras.prediction import Pipeline, Prediction
@@ -34,7 +34,8 @@ _KEYS = frozenset(
 _KERAS_CLASSES = frozenset(
     (
         "Functional InputLayer Conv1D Conv2D BatchNormalization ReLU LeakyReLU Activation "
-        "MaxPooling1D MaxPooling2D GlobalAveragePooling1D GlobalAveragePooling2D Dropout "
+        "MaxPooling1D MaxPooling2D AveragePooling2D "
+        "GlobalAveragePooling1D GlobalAveragePooling2D Dropout "
         "SpatialDropout2D TimeDistributed Flatten LSTM LSTMCell Reshape Permute Dense "
         "LayerNormalization Add Multiply Concatenate MultiHeadAttention EinsumDense "
         "Softmax Masking GetItem Cast Rescaling DTypePolicy GlorotUniform GlorotNormal "
@@ -132,7 +133,8 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
 
     Args:
         name: A run folder or a copy of one, or the name of a model in `results/models`.
-        engine: `light` (LiteRT; starts in a fraction of a second) or `keras` (the reference).
+        engine: `light` (LiteRT; starts in a fraction of a second), `quantized` (the same in 8 bits,
+            where the model has it) or `keras` (the reference).
 
     Raises:
         SerKerasError: It is not there, or not what its own manifest says.
@@ -143,12 +145,12 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
     """
     folder = _locate(name)
     manifest = verify(folder)
-    if engine not in engines.NAMES:
-        raise SerKerasError(f"--engine {engine}", "no such engine", "Choose light or keras")
-    file = LIGHT_MODEL if engine == "light" else KERAS_MODEL
+    if engine not in MODELS:
+        raise SerKerasError(f"--engine {engine}", "no such engine", f"Choose {', '.join(MODELS)}")
+    file = MODELS[engine]
     if file not in manifest["models"]:
-        other = "keras" if engine == "light" else "light"
-        raise SerKerasError(folder, f"has no {file}", f"Use --engine {other}")
+        others = ", ".join(name for name, f in MODELS.items() if f in manifest["models"])
+        raise SerKerasError(folder, f"has no {file}", f"Choose --engine {others}")
     pipeline = Pipeline(
         labels=tuple(manifest["labels"]),
         features=FeatureSpec.from_json(manifest["features"]),
@@ -160,7 +162,9 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
     return Bundle(folder, manifest, pipeline)
 
 
-def save(folder: Path, network, pipeline: Pipeline, *, example: dict, **facts) -> Bundle:
+def save(
+    folder: Path, network, pipeline: Pipeline, *, example: dict, quantize: bool = False, **facts
+) -> Bundle:
     """Write network, exported network and manifest into `folder`, the manifest last.
 
     Args:
@@ -168,6 +172,7 @@ def save(folder: Path, network, pipeline: Pipeline, *, example: dict, **facts) -
         network: The Keras model.
         pipeline: With any engine; its settings are written.
         example: Inputs of some real clips, by which the export is checked.
+        quantize: Whether to export the network in 8 bits as well.
         facts: The other keys of the manifest, from name and recipe to figures.
 
     Returns:
@@ -175,16 +180,17 @@ def save(folder: Path, network, pipeline: Pipeline, *, example: dict, **facts) -
     """
     from ser_keras import console
 
-    files.remove(folder / MANIFEST)
-    with files.atomic(folder / KERAS_MODEL) as partial:
+    for name in (MANIFEST, *MODELS.values()):
+        files.remove(folder / name)
+    with files.atomic(folder / MODELS["keras"]) as partial:
         network.save(partial)
-    models = [KERAS_MODEL]
     try:
-        engines.export(network, folder / LIGHT_MODEL, example)
-        models.append(LIGHT_MODEL)
+        engines.export(network, folder / MODELS["light"], example)
+        if quantize:
+            engines.export(network, folder / MODELS["quantized"], example, quantize=True)
     except SerKerasError as error:
-        files.remove(folder / LIGHT_MODEL)
         console.warn(f"{error}")
+    models = [name for name in MODELS.values() if (folder / name).exists()]
     manifest = {
         "format": FORMAT,
         **facts,
@@ -195,7 +201,7 @@ def save(folder: Path, network, pipeline: Pipeline, *, example: dict, **facts) -
         "models": {name: _fingerprint(folder / name) for name in models},
     }
     files.write_json(folder / MANIFEST, manifest)
-    return load_bundle(folder, "light" if LIGHT_MODEL in models else "keras")
+    return load_bundle(folder, "light" if MODELS["light"] in models else "keras")
 
 
 def remember_latest(folder: Path) -> None:
@@ -238,11 +244,7 @@ def verify(folder: str | os.PathLike) -> dict:
             raise SerKerasError(path, words, _FRESH)
     _check_labels(path, manifest["labels"])
     models = manifest["models"]
-    if (
-        not isinstance(models, dict)
-        or not models
-        or not models.keys() <= {KERAS_MODEL, LIGHT_MODEL}
-    ):
+    if not isinstance(models, dict) or not models or not models.keys() <= set(MODELS.values()):
         raise SerKerasError(path, "names other files than a model has", _FRESH)
     for name, said in models.items():
         _check_file(folder / name, said)
@@ -287,7 +289,7 @@ def _fingerprint(path: Path) -> dict:
 
 
 def _open_engine(path: Path):
-    if path.name == LIGHT_MODEL:
+    if path.name != MODELS["keras"]:
         return engines.LightEngine(path)
     _inspect_archive(path)
     return engines.KerasEngine.load(path)
@@ -306,7 +308,7 @@ def _check_shapes(path: Path, pipeline: Pipeline) -> None:
             for a, b in zip(shape, wanted[name], strict=True)
         ):
             raise SerKerasError(path, f"its input {name} has another shape than described", _FRESH)
-    silence = np.zeros((8, pipeline.features.n_features), np.float32)
+    silence = np.zeros((64, pipeline.features.n_features), np.float32)
     output = pipeline.probabilities([silence])
     if output.shape != (1, len(pipeline.labels)):
         problem = f"gives {output.shape[-1]} classes, and the manifest names {len(pipeline.labels)}"

@@ -314,8 +314,8 @@ def _each(function: Callable, items: list, jobs: int | None) -> Iterator[object]
         return
     import joblib
 
-    # Threads: decoding, resampling and transforms leave Python's lock, and processes would have to
-    # be started and sent the results.
+    # Threads, because decoding, resampling and transforms leave Python's lock: on two cores they
+    # were 1.5 to 1.6 times as fast as a loop, loky's processes 1.1 to 1.4 times, start not counted.
     run = joblib.Parallel(
         n_jobs=jobs or min(joblib.cpu_count(), _MAX_THREADS),
         backend="threading",

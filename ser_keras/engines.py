@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import queue
+import statistics
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,10 +18,8 @@ import numpy as np
 from ser_keras import console, files
 from ser_keras.errors import SerKerasError
 
-LIGHT_MODEL = "model.tflite"
-KERAS_MODEL = "model.keras"
+MODELS = {"light": "model.tflite", "quantized": "model.int8.tflite", "keras": "model.keras"}
 TOLERANCE = 1e-4
-NAMES = ("light", "keras")
 
 
 class LightEngine:
@@ -36,8 +36,6 @@ class LightEngine:
         SerKerasError: The file is no LiteRT model, or needs operators that LiteRT has not got.
     """
 
-    name = "light"
-
     def __init__(self, path: str | os.PathLike, threads: int | None = None):
         self._path = Path(path)
         self._threads = threads or cores()
@@ -50,7 +48,7 @@ class LightEngine:
         self._pool: queue.SimpleQueue | None = None
         self.shapes = {  # without the batch axis
             name: tuple(details["shape_signature"][1:])
-            for name, details in self._alone.get_input_details().items()
+            for name, details in self._alone.input_details.items()
         }
 
     def __call__(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -102,7 +100,8 @@ class _Signature:
             interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()
         )
 
-    def get_input_details(self) -> dict:
+    @property
+    def input_details(self) -> dict:
         return self._runner.get_input_details()
 
     def __call__(self, inputs: dict[str, np.ndarray]) -> np.ndarray:
@@ -117,7 +116,6 @@ class KerasEngine:
         network: A Keras model whose inputs are named.
     """
 
-    name = "keras"
     batch_size = 32
 
     def __init__(self, network):
@@ -154,13 +152,17 @@ class KerasEngine:
             raise SerKerasError(path, f"cannot be loaded ({reason})", remedy) from error
 
 
-def export(network, path: str | os.PathLike, inputs: dict[str, np.ndarray]) -> float:
+def export(
+    network, path: str | os.PathLike, inputs: dict[str, np.ndarray], *, quantize: bool = False
+) -> float:
     """Export a network for the light runtime and hold it against Keras.
 
     Args:
         network: The Keras model, on the TensorFlow backend.
         path: Of the file to write.
         inputs: Some real clips, a dict of arrays (batch, ...).
+        quantize: Whether weights are stored in 8 bits (dynamic range); the outputs may then differ
+            by any amount.
 
     Returns:
         The largest difference between two probabilities of the same clip.
@@ -168,18 +170,34 @@ def export(network, path: str | os.PathLike, inputs: dict[str, np.ndarray]) -> f
     Raises:
         SerKerasError: They differ by more than `TOLERANCE`; no file is written.
     """
+    options = {}
+    if quantize:
+        import tensorflow as tf  # its converter wants a member of its own enumeration
+
+        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
     with files.atomic(path) as partial:
         with console.native_silence():
-            network.export(partial, format="litert", verbose=False)
+            network.export(partial, format="litert", verbose=False, **options)
         light = LightEngine(partial)(inputs)
         difference = float(np.abs(light - KerasEngine(network)(inputs)).max())
-        if not difference <= TOLERANCE:
+        if not quantize and not difference <= TOLERANCE:
             raise SerKerasError(
                 path,
                 f"the exported network differs from Keras by {difference:.2g}",
                 "Use --engine keras",
             )
     return difference
+
+
+def milliseconds(engine, inputs: dict[str, np.ndarray], repeats: int = 20) -> float:
+    """Return the median time that an engine takes for the first of some clips, once it is warm."""
+    clip = _row(inputs, 0)
+    times = []
+    for _ in range(repeats + 1):
+        begun = time.perf_counter()
+        engine(clip)
+        times.append(1000 * (time.perf_counter() - begun))
+    return statistics.median(times[1:])
 
 
 def cores() -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras import (
+    augment,
     bundle,
     console,
     corpora,
@@ -71,6 +72,7 @@ class Plan:
         fold: Of the protocol.
         seed: Of the test draw, initial weights, order and dropout.
         deterministic: Whether equal runs give equal weights.
+        quantize: Whether to export the network in 8 bits as well.
     """
 
     recipe: Recipe
@@ -79,6 +81,7 @@ class Plan:
     fold: int = 0
     seed: int = 0
     deterministic: bool = True
+    quantize: bool = False
 
     @property
     def folder(self) -> Path:
@@ -99,8 +102,7 @@ class Plan:
         usual = recipes.get(self.recipe.name).settings()
         for key, value in self.recipe.settings().items():
             if value != usual[key]:
-                text = ",".join(value) if isinstance(value, tuple) else str(value).lower()
-                words += ["--set", f"{key}={text}"]
+                words += ["--set", f"{key}={_as_text(value)}"]
         words += [] if self.deterministic else ["--fast"]
         return shlex.join(words)
 
@@ -145,7 +147,7 @@ def run(
     recipe, index = plan.recipe, plan.index
     folder = Path(out or plan.folder)
     _check_emotions(recipe, index)
-    split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold)
+    split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold, paper=recipe.paper)
     _claim(folder, plan.settings(split), resume=resume, fresh=fresh)
     say_split(split)
     leakage.enforce(leakage.check(split), split)
@@ -155,7 +157,13 @@ def run(
     store = _features(recipe, index, split, cache)
 
     fitted = training.fit(
-        recipe, split, store, seed=plan.seed, folder=folder, deterministic=plan.deterministic
+        recipe,
+        split,
+        store,
+        seed=plan.seed,
+        folder=folder,
+        deterministic=plan.deterministic,
+        varied=_varied(recipe, index, split, plan.seed),
     )
     pipeline = Pipeline(
         labels=recipe.emotions,
@@ -172,12 +180,13 @@ def run(
         "figures": {part: _headline(value) for part, value in scores.items()},
     }
     contents = {part: sorted(split.part(part)["content"]) for part in splits.ROLES}
-    example = [store[content] for content in split.part("validation")["content"][:16]]
+    validation = pipeline.inputs([store[content] for content in contents["validation"]])
     bundle.save(
         folder,
         fitted.network,
         pipeline,
-        example=pipeline.inputs(example),
+        example={name: values[:16] for name, values in validation.items()},
+        quantize=plan.quantize,
         name=f"{recipe.name} on {_corpus_title(index)}",
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
         versions=_versions(),
@@ -185,6 +194,8 @@ def run(
         test_clips=contents["test"],
         **facts,
     )
+    if plan.quantize:
+        show_engines(folder, validation)
     _write_evidence(folder, plan, fitted, scores, predictions)
     sealed = {
         "format": FORMAT,
@@ -238,6 +249,28 @@ def show(run: Run) -> None:
     console.show(console.table(header, rows))
     console.show("\n" + comparison(scores["test"], published, split))
     console.say(f"Written to {run.folder}: model, scores, predictions, pictures.")
+
+
+def show_engines(folder: Path, inputs: dict[str, np.ndarray]) -> None:
+    """Print size, speed and agreement of a bundle's engines on some clips."""
+    loaded = {name: bundle.load_bundle(folder, name).pipeline.engine for name in engines.MODELS}
+    reference = loaded["keras"](inputs)
+    rows = []
+    for name, engine in loaded.items():
+        output = engine(inputs)
+        same = np.mean(output.argmax(axis=1) == reference.argmax(axis=1))
+        rows.append(
+            [
+                name,
+                f"{(folder / engines.MODELS[name]).stat().st_size / 1000:.0f}",
+                f"{engines.milliseconds(engine, inputs):.2f}",
+                f"{100 * same:.2f}",
+                f"{np.abs(output - reference).max():.1g}",
+            ]
+        )
+    header = ["engine", "kB", "ms for a clip", "same label %", "largest difference"]
+    console.show(f"\nOn {len(reference)} validation clips, against Keras:\n")
+    console.show(console.table(header, rows))
 
 
 def evaluate(bundle_, predictions, emotions, out: Path) -> str:
@@ -309,6 +342,13 @@ def comparison(scores: metrics.Scores, published: Published | None, split: dict)
     )
 
 
+def _as_text(value: object) -> str:
+    """Return a setting as `--set` takes it."""
+    if isinstance(value, tuple):
+        return ",".join(v if isinstance(v, str) else augment.step_name(v) for v in value)
+    return str(value).lower()
+
+
 def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
     """Make the folder this run's, or refuse to touch what lies there."""
     kept = folder / training.CHECKPOINT / _SETTINGS
@@ -355,6 +395,15 @@ def _features(recipe: Recipe, index: corpora.Index, split, cache: Path) -> Featu
             "Move the clips away, then run again",
         )
     return store
+
+
+def _varied(recipe: Recipe, index: corpora.Index, split, seed: int) -> dict:
+    """Return the frames of the training clips' varied waveforms, by content and number."""
+    if not recipe.augment.works_on("waveform"):
+        return {}
+    clips = split.part("train")
+    paths = [index.root / path for path in clips["path"]]
+    return recipe.augment.waveforms(paths, list(clips["content"]), recipe.features, seed)
 
 
 def _score(pipeline: Pipeline, split, store) -> tuple[dict, object]:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ser_keras import batches, console, files, metrics, seeding
+from ser_keras.augment import Augmentation
 from ser_keras.batches import Normalization
 from ser_keras.errors import SerKerasError
 from ser_keras.recipes import Recipe, Training
@@ -50,6 +51,7 @@ def fit(
     seed: int,
     folder: Path,
     deterministic: bool = True,
+    varied: Mapping[tuple[str, int], np.ndarray] | None = None,
 ) -> Fitted:
     """Return the recipe's network, fitted on the training clips of `split`.
 
@@ -63,6 +65,7 @@ def fit(
         seed: Of initial weights, order and dropout.
         folder: Of the run.
         deterministic: Whether equal runs give equal weights, at some cost in speed.
+        varied: Frames of what `recipe.augment` made of the waveforms, by content and number.
 
     Raises:
         SerKerasError: The loss is no longer a number, or the checkpoint is of another network.
@@ -70,12 +73,15 @@ def fit(
     """
     _start_backend(seed, deterministic)
     parts = {role: split.part(role) for role in ("train", "validation")}
+    forms = {
+        "train": _Forms(parts["train"], store, recipe.augment, seed, varied, recipe.batch.frames),
+        "validation": _Forms(parts["validation"], store, Augmentation(), seed),
+    }
     normalization = Normalization.fit(
-        (store[content] for role in recipe.batch.fit_on for content in parts[role]["content"]),
+        (forms[role].frames(i) for role in recipe.batch.fit_on for i in range(len(forms[role]))),
         recipe.batch,
     )
-    train = Feed(parts["train"], store, recipe, normalization)
-    validation = Feed(parts["validation"], store, recipe, normalization)
+    train, validation = (Feed(side, recipe, normalization) for side in forms.values())
     network = build(recipe)
     compile_network(network, recipe.training)
     state = _State(network, folder / CHECKPOINT)
@@ -123,39 +129,90 @@ def compile_network(network, training: Training) -> None:
     network.optimizer.build(network.trainable_variables)  # a checkpoint needs its variables
 
 
+class _Forms:
+    """The clips of one side in all the forms in which they are trained on, as matrices of frames.
+
+    Args:
+        part: Rows of the split.
+        store: Maps content to frames.
+        augmentation: What is done to them.
+        seed: Of what it draws.
+        varied: Frames of varied waveforms, by content and number of the form.
+        length: Frames of an image; None for those of the clip.
+    """
+
+    def __init__(
+        self,
+        part,
+        store,
+        augmentation: Augmentation,
+        seed: int,
+        varied: Mapping | None = None,
+        length: int | None = None,
+    ):
+        self._forms = [(c, number) for c in part["content"] for number in augmentation.numbers]
+        self._store = store
+        self._augmentation = augmentation
+        self._seed = seed
+        self._varied = varied or {}
+        self._length = length
+        self.emotions = [e for e in part["emotion"] for _ in augmentation.numbers]
+        self.change = augmentation.when == "epoch" and any(
+            augmentation.works_on(level) for level in ("frames", "image")
+        )
+
+    def __len__(self) -> int:
+        return len(self._forms)
+
+    def frames(self, i: int, epoch: int = 0) -> np.ndarray:
+        """Return the frames of one form, (frames, n_features)."""
+        content, number = self._forms[i]
+        if number == 0:  # the clip itself
+            return self._store[content]
+        frames = self._varied.get((content, number))
+        frames = self._store[content] if frames is None else frames
+        for level in ("frames", "image"):
+            if self._augmentation.works_on(level):
+                if level == "image":  # its size decides where an image is zoomed
+                    frames = frames[: self._length]
+                rng = self._augmentation.stream(self._seed, content, number, level, epoch)
+                frames = self._augmentation.apply(level, frames, rng)
+        return frames
+
+
 class Feed:
     """The clips of one side, as batches of the network's inputs and one-hot targets.
 
-    Clips of one length are assembled once and rows picked from them; where the recipe leaves the
-    length open each batch is assembled as it comes.
+    Clips of one length that never change are assembled once and rows picked from them; else each
+    batch is assembled as it comes.
     """
 
-    def __init__(self, part, store, recipe: Recipe, normalization: Normalization):
-        self._contents = list(part["content"])
-        self._store = store
+    def __init__(self, forms: _Forms, recipe: Recipe, normalization: Normalization):
+        self._forms = forms
         self._spec = recipe.batch
         self._normalization = normalization
         self._batch_size = recipe.training.batch_size
         index = {emotion: i for i, emotion in enumerate(recipe.emotions)}
-        self.truth = np.array([index[emotion] for emotion in part["emotion"]])
+        self.truth = np.array([index[emotion] for emotion in forms.emotions])
         self.targets = np.eye(len(index), dtype=np.float32)[self.truth]
         self._inputs = None
-        if self._spec.frames is not None or self._spec.fit == "mean":
-            self._inputs = self._assemble(np.arange(len(self)))
+        one_length = self._spec.frames is not None or self._spec.fit == "mean"
+        if one_length and not forms.change:
+            self._inputs = self._assemble(range(len(self)), epoch=0)
 
     def __len__(self) -> int:
-        return len(self._contents)
+        return len(self._forms)
 
-    def batches(self, order: np.ndarray) -> Iterator[tuple[dict, np.ndarray]]:
+    def batches(self, order: np.ndarray, epoch: int = 0) -> Iterator[tuple[dict, np.ndarray]]:
         """Yield (inputs, targets) of the clips in this order."""
         for start in range(0, len(order), self._batch_size):
             rows = order[start : start + self._batch_size]
-            yield self._assemble(rows), self.targets[rows]
+            yield self._assemble(rows, epoch), self.targets[rows]
 
-    def _assemble(self, rows: np.ndarray) -> dict:
+    def _assemble(self, rows: Sequence[int], epoch: int) -> dict:
         if self._inputs is not None:
             return {name: values[rows] for name, values in self._inputs.items()}
-        clips = [self._store[self._contents[row]] for row in rows]
+        clips = [self._forms.frames(row, epoch) for row in rows]
         return batches.assemble(clips, self._spec, self._normalization)
 
 
@@ -224,22 +281,23 @@ def _train(network, train, validation, training, state, callbacks, seed) -> None
 
 
 def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, epochs: int) -> dict:
-    loss = right = 0.0
+    totals: dict[str, float] = {}
     with console.progress(len(feed), f"epoch {epoch + 1}/{epochs}", leave=False) as bar:
-        for inputs, targets in feed.batches(order):
+        for inputs, targets in feed.batches(order, epoch):
             logs = network.train_on_batch(inputs, targets, return_dict=True)  # of this batch alone
-            loss += logs["loss"] * len(targets)
-            right += logs["accuracy"] * len(targets)
+            for name, value in logs.items():
+                totals[name] = totals.get(name, 0.0) + float(value) * len(targets)
             bar.update(len(targets))
-    return {"loss": float(loss / len(feed)), "accuracy": float(right / len(feed))}
+    return {name: total / len(feed) for name, total in totals.items()}
 
 
 def _validate(network, feed: Feed) -> dict:
-    """Return what Keras would report for these clips, and the macro F1, from one pass."""
+    """Return loss (with the weights' penalties), accuracy and macro F1, from one pass."""
     probabilities = np.concatenate(
         [network.predict_on_batch(inputs) for inputs, _ in feed.batches(np.arange(len(feed)))]
     )
-    penalty = sum(float(loss) for loss in network.losses)
+    weights = (v for v in network.trainable_variables if v.regularizer is not None)
+    penalty = sum(float(v.regularizer(v)) for v in weights)  # what layers add themselves stays out
     predicted = probabilities.argmax(axis=1)
     return {
         "val_loss": float(network.loss(feed.targets, probabilities)) + penalty,

@@ -20,6 +20,7 @@ from ser_keras.augment import (
     TimeMask,
     TimeShift,
     TimeStretch,
+    varied_frames,
 )
 from ser_keras.errors import SerKerasError
 
@@ -266,6 +267,18 @@ def test_steps_of_other_levels_are_left_for_later():
     )
     assert augmentation.works_on("frames")
     assert not augmentation.works_on("image")
+
+
+def test_a_varied_waveform_gives_the_features_of_what_is_heard(tmp_path):
+    import soundfile
+
+    from ser_keras.features import FeatureSpec, extract
+
+    spec = FeatureSpec(kind="log_mel", sample_rate=RATE, n_mels=20, offset=0.25, top_db=None)
+    soundfile.write(tmp_path / "tone.wav", _tone() / 2, RATE, subtype="FLOAT")
+    augmentation = Augmentation(steps=(Gain(factor=(2.0, 2.0)), TimeShift()))
+    frames = varied_frames(tmp_path / "tone.wav", spec, augmentation, _rng())
+    np.testing.assert_allclose(frames, extract(_tone()[RATE // 4 :], spec), atol=1e-3)
 
 
 def test_each_step_is_taken_with_its_probability():

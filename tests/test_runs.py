@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -168,8 +169,6 @@ def test_a_folder_of_other_things_is_left_alone(tiny_index, cache, tmp_path):
 
 
 def test_a_corpus_with_strange_emotions_is_refused_by_name(tiny_index, cache, tmp_path):
-    import dataclasses
-
     table = tiny_index.table.assign(emotion=tiny_index.table["emotion"].replace("sad", "bored"))
     index = dataclasses.replace(tiny_index, table=table)
     with pytest.raises(SerKerasError, match="has clips of bored, which attention-tess"):
@@ -190,6 +189,19 @@ def test_a_run_tells_the_command_that_makes_it_and_nobodys_folders(tiny_run):
         "--seed 0 --set training.batch_size=16 --set training.epochs=4 --set model.filters=4 "
         "--set model.units=4"
     )
+
+
+def test_a_quantised_model_is_exported_and_held_against_keras(tiny_index, cache, tmp_path, capsys):
+    changes = {"model.filters": "16"}  # fewer weights than that are left as they are
+    plan = dataclasses.replace(plan_of(tiny_index, **changes), quantize=True)
+    run = runs.run(plan, tmp_path / "run", cache=cache)
+    out = capsys.readouterr().out
+    (line,) = (line for line in out.splitlines() if line.startswith("quantized"))
+    assert float(line.split()[3]) >= 90  # % of the labels agree, of a network that learned little
+    loaded = bundle.load_bundle(run.folder, "quantized")
+    sizes = [(run.folder / f"model{kind}.tflite").stat().st_size for kind in ("", ".int8")]
+    assert sizes[1] < sizes[0]
+    assert loaded.pipeline.engine.shapes == {"features": (40, 130, 1)}
 
 
 def test_a_changed_recipe_has_a_place_of_its_own(tiny_index):

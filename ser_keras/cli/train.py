@@ -88,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         "--test-folder", type=Path, metavar="DIR", help="lay the test clips out there"
     )
     where.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR", help="of features")
+    where.add_argument(
+        "--quantize", action="store_true", help="export the model in 8 bits as well, and compare"
+    )
     where.add_argument("--resume", action="store_true", help="go on with an unfinished run")
     where.add_argument("--fresh", action="store_true", help="train anew where a run lies")
     tell = parser.add_argument_group("tell, and train nothing")
@@ -125,6 +128,7 @@ def _train(arguments: argparse.Namespace) -> None:
         fold=arguments.fold,
         seed=arguments.seed,
         deterministic=not arguments.fast,
+        quantize=arguments.quantize,
     )
 
     def lay_out(split: splits.Split) -> None:

@@ -60,7 +60,9 @@ def _parser() -> argparse.ArgumentParser:
         help="folders, files or globs (default: the test clips of the model's own run)",
     )
     parser.add_argument("--model", metavar="RUN", help="a run folder, or a model in results/models")
-    parser.add_argument("--engine", default="light", metavar="NAME", help="light or keras")
+    parser.add_argument(
+        "--engine", default="light", metavar="NAME", help="light, quantized or keras"
+    )
     parser.add_argument("--labels", type=Path, metavar="CSV", help="columns: path, emotion")
     parser.add_argument(
         "--unlabelled", action="store_true", help="only predict, whatever the names say"

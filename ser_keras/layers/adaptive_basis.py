@@ -43,8 +43,8 @@ class AdaptiveBasis(keras.layers.Layer):
         k_2: Size of P, None for all pairs.
         pairs: Whether P is drawn from "any" two functions, as published, or from those of one
             "band", which alone are scored on the same curve.
-        detach_norm: Whether no gradient passes through the norm, as published; then R_1 and R_2
-            can shrink by growing the functions' size instead of turning them.
+        detach_norm: Whether no gradient passes through the norm, as published; then the gradient of
+            R_1 and R_2 also makes functions smaller, which changes neither, beside turning them.
         seed: Of the draws; None for a new one.
         **kwargs: Of `keras.layers.Layer`.
 

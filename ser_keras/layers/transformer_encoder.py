@@ -15,8 +15,8 @@ class TransformerEncoder(keras.layers.Layer):
 
     Dropout also falls on the attention weights and between the two layers of F, and the defaults
     are those of `torch.nn.TransformerEncoderLayer`, with which it shares its number of weights.
-    Keras draws the attention kernels from a narrower range than torch does (its Glorot rule reads
-    three axes), which training evens out.
+    Its kernels for query, key and value start in a range sqrt(2) wider than torch's, which draws
+    the three as one matrix.
 
     Args:
         intermediate_dim: Inner width of F.

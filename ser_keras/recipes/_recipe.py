@@ -93,6 +93,7 @@ class Recipe:
         training: How the network is fitted.
         build: `build(shapes, n_classes, **model)` returns the network, not compiled; `shapes` maps
             the name of an input to its shape without the batch axis.
+        paper: Whose drawing the protocol `paper` is, one of `splits.PAPERS`.
         augment: What is done to the training clips; by default nothing.
         model: Arguments of `build` that differ from its defaults.
         published: Figures to compare with.
@@ -109,6 +110,7 @@ class Recipe:
     batch: BatchSpec
     training: Training
     build: Callable
+    paper: str = "attention-tess"
     augment: Augmentation = Augmentation()  # noqa: RUF009  frozen, so it may be shared
     model: Mapping[str, object] = dataclasses.field(default_factory=dict)
     published: tuple[Published, ...] = ()

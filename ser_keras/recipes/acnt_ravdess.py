@@ -105,6 +105,7 @@ RECIPE = Recipe(
     sources=("github.com/Souradeep2233/Emotion_Detection, emotion-recognition.ipynb",),
     corpora=("ravdess",),
     emotions=("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
+    paper="acnt-ravdess",
     features=FeatureSpec(
         kind="log_mel",
         sample_rate=22_050,

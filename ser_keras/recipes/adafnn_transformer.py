@@ -110,6 +110,7 @@ RECIPE = Recipe(
     ),
     corpora=("ravdess", "tess"),
     emotions=("happy", "angry", "neutral", "sad"),
+    paper="adafnn-transformer",
     features=FeatureSpec(kind="log_mel", sample_rate=22_050, duration=3.0, n_mels=40),
     batch=BatchSpec(frames=130, fit="pad", normalize="feature"),
     augment=Augmentation(
@@ -146,8 +147,8 @@ RECIPE = Recipe(
         "the bands.",
         "The Transformer is not told the order of the frames.",
         "The orthogonality penalty draws 3 of 28,680 pairs in each step, most of them from "
-        "different bands, where it is of no use; as the norm is held constant it can be lowered by "
-        "making functions smaller instead of turning them.",
+        "different bands, where it is of no use; as the norm is held constant, its gradient also "
+        "makes functions smaller, which lowers nothing.",
         "99 % of the weights lie in the 240 networks behind the basis functions.",
         "The published code drops the last incomplete batch everywhere; here every clip counts.",
     ),

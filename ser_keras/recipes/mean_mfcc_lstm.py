@@ -46,6 +46,7 @@ RECIPE = Recipe(
     sources=("github.com/VirendraChavda/Emotion-Detection, Speech_emotion_recognition.ipynb",),
     corpora=("tess",),
     emotions=("angry", "disgust", "fearful", "happy", "neutral", "surprised", "sad"),
+    paper="mean-mfcc-lstm",
     features=FeatureSpec(kind="mfcc", sample_rate=22_050, offset=0.5, duration=3.0, n_mfcc=40),
     batch=BatchSpec(fit="mean", channel=True, normalize="none"),  # (40, 1)
     training=Training(

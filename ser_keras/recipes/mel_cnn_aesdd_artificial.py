@@ -5,8 +5,7 @@ the code has a deviation of 0.01 dB and real ones. What it calls pitch shift run
 its masks are filled with 0 dB, the loudest value of the picture. Its check for duplicates compares
 whether arrays are the same object, so it cannot find any; 1 in 39 pictures is an untouched copy.
 
-The notebook also trains the network for any length on such pictures: `--recipe
-mel-cnn-aesdd-variable --set augment.steps=decibel-noise,... --set augment.copies=10`.
+The notebook also trains the network for any length on such pictures; those figures come last below.
 """
 
 import dataclasses

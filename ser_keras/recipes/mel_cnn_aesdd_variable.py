@@ -83,6 +83,7 @@ RECIPE = Recipe(
     sources=("github.com/SigurdST/emotion_recognition, notebook.ipynb and REPORT.md",),
     corpora=("aesdd",),
     emotions=("angry", "disgust", "fearful", "happy", "sad"),
+    paper="mel-cnn-aesdd",
     features=FeatureSpec(
         kind="log_mel", sample_rate=44_100, n_mels=128, fmax=8_000.0, ref="max", top_db=80.0
     ),

@@ -163,7 +163,7 @@ def test_a_recording_that_cannot_be_heard_is_one_sentence(
         (["EMPTY"], "holds no sound files"),
         (["EMPTY", "--model", "EMPTY"], "is no trained model: it has no bundle.json"),
         (["EMPTY", "--model", "none"], "none: no such model"),
-        (["EMPTY", "--engine", "warp"], "no such engine. Choose light or keras"),
+        (["EMPTY", "--engine", "warp"], "no such engine. Choose light, quantized, keras"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(argv, words, tiny_run, tmp_path, capsys):

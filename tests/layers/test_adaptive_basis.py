@@ -145,8 +145,8 @@ class _Size(keras.layers.Layer):
         return inputs
 
 
-@pytest.mark.parametrize(("detach_norm", "gain"), [(True, 2 / np.sqrt(2)), (False, 0.0)])
-def test_a_detached_norm_lets_size_pay_and_the_other_does_not(detach_norm, gain):
+@pytest.mark.parametrize(("detach_norm", "gradient"), [(True, 2 / np.sqrt(2)), (False, 0.0)])
+def test_a_detached_norm_pulls_at_the_size_and_the_other_does_not(detach_norm, gradient):
     functions = np.stack([np.ones(STEPS), 1 + COSINE])[None].astype(np.float32)
     basis = AdaptiveBasis(2, hidden=(2,), lambda_2=1.0, detach_norm=detach_norm)
     basis.build((None, STEPS, 1))
@@ -155,7 +155,7 @@ def test_a_detached_norm_lets_size_pay_and_the_other_does_not(detach_norm, gain)
     network = keras.Model(inputs, layer(inputs))
     network.compile(keras.optimizers.SGD(1.0), "mse")
     network.train_on_batch(np.zeros((1, 1)), np.zeros((1, 1)))
-    assert 1 - float(ops.convert_to_numpy(layer.size)) == pytest.approx(gain, abs=1e-3)
+    assert 1 - float(ops.convert_to_numpy(layer.size)) == pytest.approx(gradient, abs=1e-3)
 
 
 def test_functions_depend_on_time_from_the_start():

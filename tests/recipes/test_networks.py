@@ -54,3 +54,11 @@ def test_a_correction_keeps_classes_and_features_and_says_what_it_mends(name):
     assert mended.published == published.published
     assert mended.corrects
     assert mended.to_json() != published.to_json()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_saved_network_passes_the_look_into_the_archive(name, tmp_path):
+    from ser_keras import bundle
+
+    network(name).save(tmp_path / "model.keras")
+    bundle._inspect_archive(tmp_path / "model.keras")
