@@ -1,6 +1,7 @@
-"""The table of all runs: read from results/runs, shown, and written into the documents.
+"""The table of the runs that are kept: read, shown, and written into the documents.
 
 Run it as `python -m ser_keras.ledger show` or `write`. No figure in a document is typed by hand.
+Kept runs lie in results/ledger, apart from whatever a user trains in results/runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ser_keras.runs import Run
 
 BEGIN = "<!-- figures: written by python -m ser_keras.ledger write -->"
 END = "<!-- end of figures -->"
+LEDGER = files.RESULTS / "ledger"
 README = files.ROOT / "README.md"
 RESULTS_README = files.RESULTS / "README.md"
 COLUMNS = ("system", "corpus", "protocol", "published", "accuracy", "UAR", "runs", "verdict")
@@ -78,7 +80,7 @@ class Row:
         ]
 
 
-def rows(folder: Path = runs.RUNS) -> list[Row]:
+def rows(folder: Path = LEDGER) -> list[Row]:
     """Return the rows of all finished runs below a folder, sorted; changed recipes are left out."""
     groups: dict[tuple, list[Run]] = {}
     for seal in sorted(folder.glob(f"*/*/*/{runs.SEAL}")):
@@ -88,7 +90,7 @@ def rows(folder: Path = runs.RUNS) -> list[Row]:
     return [Row(tuple(group)) for _, group in sorted(groups.items())]
 
 
-def show(folder: Path = runs.RUNS) -> str:
+def show(folder: Path = LEDGER) -> str:
     """Return the table as text."""
     return console.table(COLUMNS, [row.cells() for row in rows(folder)])
 
@@ -113,7 +115,7 @@ def markdown(found: Iterable[Row]) -> str:
     )
 
 
-def write(folder: Path = runs.RUNS, documents: Sequence[Path] = (README, RESULTS_README)) -> None:
+def write(folder: Path = LEDGER, documents: Sequence[Path] = (README, RESULTS_README)) -> None:
     """Write the table into the documents, between the marks that they have for it."""
     table = markdown(rows(folder))
     for path in documents:

@@ -150,7 +150,7 @@ def run(
     split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold, paper=recipe.paper)
     _claim(folder, plan.settings(split), resume=resume, fresh=fresh)
     say_split(split)
-    leakage.enforce(leakage.check(split), split)
+    _check_leaks(index, split, cache)
     split.write(folder / "split.csv")
     if on_split is not None:
         on_split(split)
@@ -381,6 +381,18 @@ def _check_emotions(recipe: Recipe, index: corpora.Index) -> None:
         )
     if len(found) < 2:
         raise SerKerasError(index.root, "has clips of one emotion only", "Add another emotion")
+
+
+def _check_leaks(index: corpora.Index, split, cache: Path) -> None:
+    """Tell what the sides of the split share, and refuse what its protocol forbids."""
+    prints = None
+    if "near" in split.forbids:
+        prints = FeatureStore(index.corpus, leakage.SPEC, cache)
+        paths = [index.root / path for path in split.table["path"]]
+        prints.fill(paths, list(split.table["content"]), strict=True, title="fingerprints")
+    found = leakage.check(split, prints)
+    console.say(found.table())
+    leakage.enforce(found, split)
 
 
 def _features(recipe: Recipe, index: corpora.Index, split, cache: Path) -> FeatureStore:

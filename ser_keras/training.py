@@ -288,7 +288,8 @@ def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, epochs: int
             for name, value in logs.items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(targets)
             bar.update(len(targets))
-    return {name: total / len(feed) for name, total in totals.items()}
+    means = {name: total / len(feed) for name, total in totals.items()}
+    return {"loss": means.pop("loss"), "accuracy": means.pop("accuracy"), **means}
 
 
 def _validate(network, feed: Feed) -> dict:

@@ -14,6 +14,7 @@ def two_runs(tiny_run, tmp_path):
         shutil.copytree(tiny_run.folder, folder)
         told = files.read_json(folder / "metrics.json")
         told["split"]["seed"] = seed
+        told["command"] = f"python Emotion_Recognition.py --seed {seed}"
         told["test"]["accuracy"] = {"value": 0.5 + seed / 4, "low": 0.4, "high": 0.8}
         files.write_json(folder / "metrics.json", told)
     return tmp_path
@@ -40,11 +41,8 @@ def test_an_unfinished_run_and_a_changed_recipe_are_no_rows(two_runs):
 
 def test_the_table_names_the_command_of_each_run(two_runs):
     table = ledger.markdown(ledger.rows(two_runs))
-    assert (
-        "python Emotion_Recognition.py --recipe attention-tess --corpus tess --protocol paper"
-        in table
-    )
-    assert "--seed 1" in table
+    for seed in (0, 1):
+        assert f"python Emotion_Recognition.py --seed {seed}\n" in table
 
 
 def test_a_document_without_a_place_is_left_alone(two_runs, tmp_path):

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ser_keras import cli, console, ledger, runs
+from ser_keras import cli, console, ledger
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     parser = argparse.ArgumentParser(
-        prog="python -m ser_keras.ledger", description="The figures of all finished runs."
+        prog="python -m ser_keras.ledger", description="The figures of the kept runs."
     )
     parser.add_argument("action", choices=("show", "write"), help="print, or renew the documents")
     parser.add_argument(
-        "--runs", type=Path, default=runs.RUNS, metavar="DIR", help="where they lie"
+        "--runs", type=Path, default=ledger.LEDGER, metavar="DIR", help="where they lie"
     )
     arguments = parser.parse_args(argv)
     with cli.exit_codes("Stopped."):
