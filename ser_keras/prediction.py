@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -16,6 +17,7 @@ from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
 
 CHUNK = 128  # clips held in memory at once, whatever is asked for
+FEW = 32  # recordings up to which it is not worth while to import a faster transform
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,21 @@ class Pipeline:
             recordings: Paths, or arrays of samples (samples,) or (samples, channels).
             sample_rate: Of the arrays, in Hz.
         """
-        sources = ((i, recording, sample_rate) for i, recording in enumerate(recordings))
         with ThreadPoolExecutor(engines.cores()) as executor:
-            for chunk in _chunks(sources, CHUNK):
+            for chunk in _chunks(enumerate(recordings), CHUNK):
+                hear = partial(self._hear, sample_rate=sample_rate, few=len(chunk) <= FEW)
                 # a single recording, the common case, needs no thread to be started
                 run = map if len(chunk) == 1 else executor.map
-                heard = list(run(self._hear, chunk))
+                heard = list(run(hear, chunk))
                 clips = [item.frames for item in heard if isinstance(item, _Heard)]
                 rows = iter(self.probabilities(clips))
                 for item in heard:
                     yield item if isinstance(item, Skipped) else self._prediction(item, next(rows))
 
-    def _hear(self, source: tuple[int, object, float | None]) -> _Heard | Skipped:
-        position, recording, sample_rate = source
+    def _hear(
+        self, source: tuple[int, object], sample_rate: float | None, few: bool
+    ) -> _Heard | Skipped:
+        position, recording = source
         spec = self.features
         part = {"offset": spec.offset, "duration": spec.duration}
         is_path = isinstance(recording, (str, os.PathLike))
@@ -106,7 +110,7 @@ class Pipeline:
         except SerKerasError as error:
             return Skipped.because(name, error)
         end = spec.offset + len(samples) / spec.sample_rate
-        return _Heard(name, end, length, extract(samples, spec))
+        return _Heard(name, end, length, extract(samples, spec, few=few))
 
     def _prediction(self, heard: _Heard, row: np.ndarray) -> Prediction:
         note = ""

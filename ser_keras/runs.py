@@ -54,6 +54,13 @@ class Run:
         """Return the Scores of a part, `test` or `validation`."""
         return metrics.Scores.from_json(self.metrics[part])
 
+    def is_of(self, plan: Plan, split: splits.Split) -> bool:
+        """Return whether this is what the plan would give, and the model is still there."""
+        manifest = self.folder / bundle.MANIFEST
+        if self.metrics["split"]["hash"] != split.hash or not manifest.is_file():
+            return False
+        return files.read_json(manifest)["recipe"] == plan.recipe.to_json()
+
     @property
     def published(self) -> Published | None:
         """The figure that this run is compared with, if there is one."""
@@ -127,7 +134,7 @@ def run(
     cache: Path = files.CACHE,
     on_split: Callable[[splits.Split], None] | None = None,
 ) -> Run:
-    """Train, score and seal one run.
+    """Train, score and seal one run; one that is finished already is returned as it is.
 
     Args:
         plan: What is to be run.
@@ -138,8 +145,8 @@ def run(
         on_split: Called with the split before training, e.g. to lay the test clips out.
 
     Raises:
-        SerKerasError: A run lies there and neither `resume` nor `fresh` was asked for, or it is of
-            other settings; the corpus does not suit the recipe; the protocol forbids what the sides
+        SerKerasError: An unfinished run lies there and neither `resume` nor `fresh` was asked for,
+            or a run of other settings; the corpus does not suit the recipe; the protocol forbids what the sides
             of the split share; the disk is full.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last finished epoch.
     """
@@ -148,6 +155,10 @@ def run(
     folder = Path(out or plan.folder)
     _check_emotions(recipe, index)
     split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold, paper=recipe.paper)
+    finished = None if fresh else read(folder)
+    if finished is not None and finished.is_of(plan, split):
+        console.say(f"{folder} holds this run, finished; --fresh would train it again.")
+        return finished
     _claim(folder, plan.settings(split), resume=resume, fresh=fresh)
     say_split(split)
     _check_leaks(index, split, cache)
@@ -356,19 +367,20 @@ def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
         files.remove(folder / SEAL)
         files.remove(folder / training.CHECKPOINT)
     if (folder / SEAL).exists():
-        remedy = "Add --fresh to train it again, or choose another place with --out"
-        raise SerKerasError(folder, "holds a finished run", remedy)
-    if kept.exists():
+        remedy = "Add --fresh to train anew in its place, or choose another with --out"
+        raise SerKerasError(folder, "holds a finished run of other settings", remedy)
+    if training.has_begun(folder):
         if not resume:
             remedy = "Add --resume to go on with it, or --fresh to start anew"
             raise SerKerasError(folder, "holds an unfinished run", remedy)
         if files.read_json(kept) != settings:
             remedy = "Give the same settings as before, or start anew with --fresh"
             raise SerKerasError(folder, "holds an unfinished run of other settings", remedy)
-    elif folder.is_dir() and any(folder.iterdir()) and not (folder / "split.csv").exists():
+        return
+    ours = kept.exists() or (folder / "split.csv").exists()
+    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
         raise SerKerasError(folder, "holds other things than a run", "Choose an empty folder")
-    else:
-        files.write_json(kept, settings)
+    files.write_json(kept, settings)
 
 
 def _check_emotions(recipe: Recipe, index: corpora.Index) -> None:

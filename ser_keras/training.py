@@ -100,6 +100,11 @@ def fit(
     return Fitted(trained, normalization, state.history, best["epoch"])
 
 
+def has_begun(folder: Path) -> bool:
+    """Return whether a run folder keeps the state of a finished epoch."""
+    return (folder / CHECKPOINT / _LAST).exists()
+
+
 def build(recipe: Recipe):
     """Return the recipe's network, not compiled."""
     shapes = recipe.batch.shapes(recipe.features.n_features)

@@ -140,16 +140,28 @@ def test_patience_survives_an_interruption(tiny_index, cache, tmp_path, monkeypa
     assert resumed.metrics["best_epoch"] == whole.metrics["best_epoch"]
 
 
-def test_a_finished_run_is_not_overwritten_unasked(tiny_index, tiny_run, cache):
-    with pytest.raises(SerKerasError, match=r"holds a finished run\. Add --fresh"):
-        runs.run(plan_of(tiny_index), tiny_run.folder, cache=cache)
+def test_a_finished_run_is_shown_again_and_not_trained_again(tiny_index, tiny_run, cache):
+    seal = (tiny_run.folder / "metrics.json").stat().st_mtime_ns
+    again = runs.run(plan_of(tiny_index), tiny_run.folder, cache=cache)
+    assert again.metrics == tiny_run.metrics
+    assert (tiny_run.folder / "metrics.json").stat().st_mtime_ns == seal
+
+
+def test_a_finished_run_of_other_settings_is_not_overwritten_unasked(tiny_index, tiny_run, cache):
+    with pytest.raises(SerKerasError, match=r"finished run of other settings\. Add --fresh"):
+        runs.run(plan_of(tiny_index, **{"model.dropout": "0.5"}), tiny_run.folder, cache=cache)
 
 
 def test_an_unfinished_run_of_other_settings_is_not_gone_on_with(
     tiny_index, cache, tmp_path, monkeypatch
 ):
-    def interrupted(*_):
-        raise KeyboardInterrupt
+    calls = iter((False, True))
+    validate = training._validate
+
+    def interrupted(*arguments):
+        if next(calls):
+            raise KeyboardInterrupt
+        return validate(*arguments)
 
     monkeypatch.setattr(training, "_validate", interrupted)
     with pytest.raises(KeyboardInterrupt):

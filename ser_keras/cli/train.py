@@ -110,14 +110,15 @@ def _parser() -> argparse.ArgumentParser:
 def _train(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
     corpus, root = _corpus(recipe, arguments.corpus, arguments.data)
+    index = corpus.index(root, cache=arguments.cache)
+    console.say(f"{corpus.title}, {_short(index.root)}:")
+    for sentence in corpus.validate(root, cache=arguments.cache).sentences():
+        console.say(f"  {sentence}")
     if corpus.synthetic and recipe.settings()["training.batch_size"] > DEMO_BATCH:
         recipe = recipe.override({"training.batch_size": str(DEMO_BATCH)})
         console.say(
             f"Batches of {DEMO_BATCH}, so that an epoch has about as many steps as on TESS."
         )
-    index = corpus.index(root, cache=arguments.cache)
-    for sentence in index.sentences():
-        console.say(sentence)
 
     from ser_keras import runs  # late: it brings the backend
 
@@ -132,7 +133,8 @@ def _train(arguments: argparse.Namespace) -> None:
     )
 
     def lay_out(split: splits.Split) -> None:
-        if arguments.test_folder is not None:
+        resumed = arguments.resume and arguments.test_folder and arguments.test_folder.exists()
+        if arguments.test_folder is not None and not resumed:
             splits.lay_out(split, root, arguments.test_folder)
             console.say(f"{split.counts()['test']} test clips laid out in {arguments.test_folder}.")
 

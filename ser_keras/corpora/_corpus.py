@@ -278,7 +278,7 @@ def _is_text(name: str) -> bool:
 
 
 def _table(corpus: Corpus, placed: dict[str, Parsed], clips: dict[str, Clip]) -> pd.DataFrame:
-    """Return the index table (DESIGN: one row per clip, unknown is <NA>)."""
+    """Return the index table: one row per clip, unknown is <NA>."""
     import pandas as pd
 
     first_of = _first_of(clips, placed if corpus.place is None else {})
