@@ -52,7 +52,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def progress(total: int, title: str, unit: str = "clip", leave: bool = True):
     """Return a tqdm bar on stderr: call `update(n)`, and `close()` at the end.
 
-    On anything but a terminal nothing is drawn. `leave` keeps the full bar on the screen.
+    On anything but a terminal nothing is drawn. `leave` keeps the full bar on the screen. A unit
+    "B", for bytes, becomes kB or MB as it suits.
     """
     from tqdm import tqdm
 
@@ -60,6 +61,7 @@ def progress(total: int, title: str, unit: str = "clip", leave: bool = True):
         total=total,
         desc=title,
         unit=unit,
+        unit_scale=unit == "B",
         file=sys.stderr,
         disable=None,
         dynamic_ncols=True,

@@ -207,6 +207,11 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
     return decibel @ plan.cosines if spec.kind == "mfcc" else decibel.astype(np.float32, copy=False)
 
 
+def band_frequencies(spec: FeatureSpec) -> np.ndarray:
+    """Return the Hz at which each mel band peaks, (n_mels,)."""
+    return _corners(spec)[1:-1]
+
+
 class _Group(NamedTuple):
     """Neighbouring filters with the bins that any of them touches."""
 
@@ -258,14 +263,19 @@ def _window(spec: FeatureSpec) -> np.ndarray:
 def _mel_filters(spec: FeatureSpec) -> np.ndarray:
     """Return triangular filters (n_mels, 1 + n_fft // 2), as `librosa.filters.mel` does."""
     bins = np.fft.rfftfreq(spec.n_fft, 1 / spec.sample_rate)
-    low, high = (_to_mel(hz, spec.htk) for hz in (spec.fmin, spec.fmax or spec.sample_rate / 2))
-    corners = _to_hz(np.linspace(low, high, spec.n_mels + 2), spec.htk)[:, None]
+    corners = _corners(spec)[:, None]
     rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
     falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
     filters = np.maximum(0, np.minimum(rising, falling))
     if spec.mel_norm == "slaney":
         filters *= 2 / (corners[2:] - corners[:-2])
     return filters
+
+
+def _corners(spec: FeatureSpec) -> np.ndarray:
+    """Return the Hz between which each triangle rises and falls, (n_mels + 2,)."""
+    low, high = (_to_mel(hz, spec.htk) for hz in (spec.fmin, spec.fmax or spec.sample_rate / 2))
+    return _to_hz(np.linspace(low, high, spec.n_mels + 2), spec.htk)
 
 
 # Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz = 15 mel, then 27 mel a factor of 6.4.

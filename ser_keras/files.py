@@ -37,7 +37,7 @@ def guarded(path: str | os.PathLike) -> Iterator[None]:
             problem, remedy = "the disk is full", "Free some space and run the same command again"
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             problem, remedy = "cannot be written", "Choose a folder that you may write to"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY):
             problem, remedy = "something else is in its place", "Move it away or choose another"
         else:
             raise

@@ -16,6 +16,7 @@ import numpy as np
 
 from ser_keras import (
     augment,
+    baselines,
     bundle,
     console,
     corpora,
@@ -53,6 +54,11 @@ class Run:
     def scores(self, part: str = "test") -> metrics.Scores:
         """Return the Scores of a part, `test` or `validation`."""
         return metrics.Scores.from_json(self.metrics[part])
+
+    def baselines(self) -> dict[str, metrics.Scores]:
+        """Return what each baseline reached on the test clips; older runs know none."""
+        told = self.metrics.get("baselines", {})
+        return {name: metrics.Scores.from_json(value) for name, value in told.items()}
 
     def is_of(self, plan: Plan, split: splits.Split) -> bool:
         """Return whether this is what the plan would give, and the model is still there."""
@@ -146,8 +152,8 @@ def run(
 
     Raises:
         SerKerasError: An unfinished run lies there and neither `resume` nor `fresh` was asked for,
-            or a run of other settings; the corpus does not suit the recipe; the protocol forbids what the sides
-            of the split share; the disk is full.
+            or a run of other settings; the corpus does not suit the recipe; the protocol forbids
+            what the sides of the split share; the disk is full.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last finished epoch.
     """
     begun = time.perf_counter()
@@ -166,6 +172,7 @@ def run(
     if on_split is not None:
         on_split(split)
     store = _features(recipe, index, split, cache)
+    to_beat = baselines.score(index, split, cache)
 
     fitted = training.fit(
         recipe,
@@ -215,6 +222,7 @@ def run(
         "title": recipe.title,
         "corpora": {index.corpus: split.counts()},
         **{part: value.to_json() for part, value in scores.items()},
+        "baselines": {name: value.to_json() for name, value in to_beat.items()},
         "published": [vars(figure) for figure in recipe.published],
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
@@ -259,7 +267,24 @@ def show(run: Run) -> None:
     header = ["95 % intervals", *(f"{part} (n = {value.n})" for part, value in scores.items())]
     console.show(console.table(header, rows))
     console.show("\n" + comparison(scores["test"], published, split))
+    if run.baselines():
+        console.show("\n" + ranking(run))
     console.say(f"Written to {run.folder}: model, scores, predictions, pictures.")
+
+
+def ranking(run: Run) -> str:
+    """Return the network among its baselines on the test clips, best first."""
+    network, beaten = run.scores(), run.baselines()
+    name = f"{run.metrics['recipe']} (network)"
+    ranked = baselines.best_first({**beaten, name: network})  # of equals the baselines come first
+    rows = [[name, value.accuracy, value.uar] for name, value in ranked.items()]
+    lines = console.table(["test clips", "accuracy", "UAR"], rows)
+    best = next(iter(ranked))
+    if best == name:
+        return lines
+    return (
+        f"{lines}\nThe network does not beat {best}: it has learned nothing that needs a network."
+    )
 
 
 def show_engines(folder: Path, inputs: dict[str, np.ndarray]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ser_keras.errors import SerKerasError
-from ser_keras.features import FeatureSpec, extract
+from ser_keras.features import FeatureSpec, band_frequencies, extract
 
 MFCC = FeatureSpec(kind="mfcc", offset=0.5, duration=3.0)
 TORCH_MEL = FeatureSpec(kind="log_mel", n_mels=40, htk=True, mel_norm=None, top_db=None)
@@ -232,3 +232,12 @@ def test_a_few_clips_get_what_many_get_up_to_rounding():
     for spec in (FeatureSpec(kind="mfcc"), FeatureSpec(kind="log_mel", top_db=None)):
         many, few = extract(samples, spec), extract(samples, spec, few=True)
         np.testing.assert_allclose(few, many, atol=1e-3)
+
+
+@pytest.mark.parametrize("spec", [MFCC, TORCH_MEL, LOUDEST_MEL])
+def test_bands_peak_where_those_of_librosa_do(spec):
+    librosa = pytest.importorskip("librosa")
+    corners = librosa.mel_frequencies(
+        spec.n_mels + 2, fmin=spec.fmin, fmax=spec.fmax or spec.sample_rate / 2, htk=spec.htk
+    )
+    np.testing.assert_allclose(band_frequencies(spec), corners[1:-1], rtol=1e-9)

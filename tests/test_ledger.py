@@ -24,13 +24,36 @@ def test_runs_over_seeds_are_one_row_with_mean_and_spread(two_runs):
     (row,) = ledger.rows(two_runs)
     assert row.key == ("attention-tess", "tess", "paper")
     assert row.figure("accuracy") == "0.6250 ± 0.1768"
-    assert row.cells()[6] == "2"
+    assert row.cells()[7] == "2"
 
 
 def test_a_single_run_shows_its_interval(two_runs):
     shutil.rmtree(two_runs / "attention-tess" / "tess" / "paper-0-seed1")
     (row,) = ledger.rows(two_runs)
     assert row.figure("accuracy") == "0.5000 [0.400, 0.800]"
+
+
+def test_the_best_baseline_is_the_one_of_the_highest_mean_uar(two_runs):
+    for seed, values in ((0, (0.2, 0.5)), (1, (0.8, 0.3))):
+        path = two_runs / "attention-tess" / "tess" / f"paper-0-seed{seed}" / "metrics.json"
+        told = files.read_json(path)
+        kept = told["baselines"]["majority"]
+        told["baselines"] = {
+            name: {**kept, "uar": {"value": value, "low": 0.0, "high": 1.0}}
+            for name, value in zip(("duration", "loudness"), values, strict=True)
+        }
+        files.write_json(path, told)
+    (row,) = ledger.rows(two_runs)
+    assert row.cells()[6] == row.best_baseline() == "duration 0.5000"
+
+
+def test_a_run_from_before_there_were_baselines_has_none(two_runs):
+    path = two_runs / "attention-tess" / "tess" / "paper-0-seed1" / "metrics.json"
+    told = files.read_json(path)
+    del told["baselines"]
+    files.write_json(path, told)
+    (row,) = ledger.rows(two_runs)
+    assert row.best_baseline() == "-"
 
 
 def test_an_unfinished_run_and_a_changed_recipe_are_no_rows(two_runs):

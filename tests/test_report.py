@@ -1,5 +1,6 @@
 """Pictures: what stands in them, that nothing overlaps, and that drawing leaves no trace."""
 
+import dataclasses
 import itertools
 import subprocess
 import sys
@@ -8,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import metrics, report
+from ser_keras import corpora, files, metrics, recipes, report
+from ser_keras.corpora import Index
+from ser_keras.errors import SerKerasError
 
 EIGHT = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
@@ -145,3 +148,167 @@ def test_drawing_needs_neither_a_screen_nor_pyplot(tmp_path):
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)
+
+
+PICTURES = (
+    "class_counts",
+    "durations",
+    "waveforms",
+    "mel_spectrograms",
+    "augmented_examples",
+)
+
+
+@pytest.fixture(scope="session")
+def demo(cache):
+    """The synthetic corpus that comes with the project."""
+    corpus = corpora.get("demo")
+    return corpus.index(corpus.find(files.DATA), cache=cache)
+
+
+def some(index, **columns):
+    """Return an index with columns replaced, of the clips for which `keep` is true."""
+    keep = columns.pop("keep", slice(None))
+    table = index.table[keep].reset_index(drop=True).assign(**columns)
+    return dataclasses.replace(index, table=table.astype(index.table.dtypes))
+
+
+def said(figure):
+    return {text.get_text() for text in texts(figure)}
+
+
+def test_a_corpus_is_explored_in_five_pictures_the_same_twice(demo, tmp_path, drawn):
+    first = report.explore(demo, tmp_path / "a")
+    second = report.explore(demo, tmp_path / "b")
+    assert [path.name for path in first] == [f"{name}.png" for name in PICTURES]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(
+        path.name for path in first
+    )
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert one.read_bytes() == two.read_bytes()
+    for figure in drawn:
+        assert figure.get_suptitle().startswith("demo (synthetic): ")
+        assert overlaps(texts(figure)) == []
+    for figure in drawn[:4]:
+        assert set(demo.table["emotion"]) <= said(figure)
+
+
+def test_axes_have_their_units(demo, tmp_path, drawn):
+    report.durations(demo, tmp_path / "d.png")
+    report.waveforms(demo, tmp_path / "w.png")
+    report.mel_spectrograms(demo, tmp_path / "m.png")
+    power = "Power (dB, 0 is the clip's loudest)"
+    assert "Duration (s)" in said(drawn[0])
+    assert {"Amplitude\n(of full scale)", "Frequency (Hz)", "Time (s)", power} <= said(drawn[1])
+    assert {"Frequency (Hz)", "Time (s)", power} <= said(drawn[2])
+    for figure in drawn[1:]:
+        images = [image for ax in figure.axes for image in ax.get_images()]
+        assert {image.get_clim() for image in images} == {(-80.0, 0.0)}
+        assert len({image.get_cmap().name for image in images}) == 1
+
+
+def test_a_real_corpus_is_not_called_synthetic(tiny_index, tmp_path, drawn):
+    report.class_counts(tiny_index, tmp_path / "c.png")
+    assert drawn[0].get_suptitle() == "tess: clips per emotion"
+    assert {"112 clips   7 emotions   2 speakers", "OAF", "YAF", "16", "8"} <= said(drawn[0])
+
+
+def test_emotions_keep_the_order_of_the_vocabulary_and_others_follow(tiny_index, tmp_path, drawn):
+    index = some(tiny_index, emotion=tiny_index.table["emotion"].replace("happy", "amused"))
+    report.class_counts(index, tmp_path / "c.png")
+    names = [tick.get_text() for tick in drawn[0].axes[0].get_yticklabels()]
+    assert names == ["neutral", "sad", "angry", "fearful", "disgust", "surprised", "amused"]
+
+
+@pytest.mark.parametrize("n_emotions", [1, 2, 5, 6])
+def test_a_corpus_may_lack_emotions(tiny_index, tmp_path, drawn, n_emotions):
+    emotions = sorted(set(tiny_index.table["emotion"]))[:n_emotions]
+    index = some(tiny_index, keep=tiny_index.table["emotion"].isin(emotions))
+    for draw in (report.class_counts, report.durations, report.waveforms, report.mel_spectrograms):
+        draw(index, tmp_path / "p.png")
+        assert set(emotions) <= said(drawn[-1])
+        assert overlaps(texts(drawn[-1])) == []
+
+
+def test_eight_emotions_of_many_speakers_do_not_overlap(tiny_index, tmp_path, drawn):
+    clips = np.arange(len(tiny_index.table))
+    emotion, speaker = [EIGHT[i % 8] for i in clips], [f"voice {i % 24:02}" for i in clips // 4]
+    index = some(tiny_index, emotion=emotion, speaker=speaker)
+    for draw in (report.class_counts, report.durations, report.waveforms, report.mel_spectrograms):
+        draw(index, tmp_path / "p.png")
+        assert set(EIGHT) <= said(drawn[-1])
+        assert overlaps(texts(drawn[-1])) == []
+    assert any("(14 speakers, 1 each)" in text for text in said(drawn[0]))
+
+
+def test_speakers_need_not_be_known(tiny_index, tmp_path, drawn):
+    index = some(tiny_index, speaker=pd.NA)
+    report.class_counts(index, tmp_path / "c.png")
+    report.mel_spectrograms(index, tmp_path / "m.png")
+    assert "112 clips   7 emotions" in said(drawn[0])
+    assert "OAF_back_sad" in said(drawn[1])
+
+
+def test_speakers_take_turns_and_few_clips_leave_room(tiny_index, tmp_path, drawn):
+    table = tiny_index.table
+    three = table["path"].isin(table.loc[table["emotion"] == "sad", "path"].iloc[[0, 1, 9]])
+    index = some(tiny_index, keep=three | (table["emotion"] == "happy"))
+    report.mel_spectrograms(index, tmp_path / "m.png")
+    titles = [ax.get_title(loc="left") for ax in drawn[0].axes if ax.get_images()]
+    assert titles[:2] == ["OAF, OAF_back_happy", "YAF, YAF_back_happy"]
+    assert titles[4:] == ["OAF, OAF_back_sad", "YAF, YAF_bar_sad", "OAF, OAF_bar_sad"]
+
+
+def test_duplicates_are_counted_and_not_drawn(tiny_index, tmp_path, drawn):
+    copies = [pd.NA] * len(tiny_index.table)
+    copies[3] = tiny_index.table["path"][0]
+    report.class_counts(some(tiny_index, duplicate_of=copies), tmp_path / "c.png")
+    facts = "111 clips   7 emotions   2 speakers   1 duplicate left out"
+    assert facts in said(drawn[0])
+
+
+def test_a_clip_that_is_much_longer_hides_no_other(tiny_index, tmp_path, drawn):
+    seconds = [3_600.0, *tiny_index.table["duration"][1:]]
+    report.durations(some(tiny_index, duration=seconds), tmp_path / "d.png")
+    low, high = drawn[0].axes[0].get_xlim()
+    assert (low, high) == pytest.approx((0.0, 4.0), abs=0.5)
+    assert any("1 longer than 3." in text for text in said(drawn[0]))
+
+
+def test_clips_of_one_length_have_a_distribution(tiny_index, tmp_path, drawn):
+    report.durations(some(tiny_index, duration=1.0), tmp_path / "d.png")
+    assert "median 1.00 s\n1.00 to 1.00 s" in said(drawn[0])
+
+
+def test_a_recipe_shows_its_own_augmentation(tiny_index, tmp_path, drawn):
+    recipe = recipes.get("acnt-ravdess-corrected")
+    report.augmented_examples(tiny_index, tmp_path / "a.png", recipe)
+    words = " ".join(said(drawn[0])).replace("\n", " ")
+    steps = ("noise-at-snr", "pitch-shift", "frequency-mask", "time-mask")
+    for name in (*steps, "by acnt-ravdess-corrected", "all, each with probability 0.5"):
+        assert name in words
+    images = [image.get_array() for ax in drawn[0].axes for image in ax.get_images()]
+    assert len(images) == 5 * 4
+    assert images[0].shape[0] == recipe.features.n_mels
+    assert not np.array_equal(images[0], images[1])
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_a_recipe_without_augmentation_shows_the_common_set(tiny_index, tmp_path, drawn):
+    report.augmented_examples(tiny_index, tmp_path / "a.png", recipes.get("attention-tess"))
+    assert drawn[0].get_suptitle() == "tess: augmented clips beside their originals"
+    assert "image-shift-\nzoom-flip\n(disgust)" in said(drawn[0])
+
+
+def test_coefficients_are_drawn_without_hertz(tiny_index, tmp_path, drawn):
+    recipe = recipes.get("attention-tess").override({"augment.steps": "time-mask"})
+    report.augmented_examples(tiny_index, tmp_path / "a.png", recipe)
+    assert "Coefficient" in said(drawn[0])
+    assert "Frequency (Hz)" not in said(drawn[0])
+
+
+def test_a_clip_that_is_gone_is_named(tiny_index, tmp_path):
+    index = Index("tess", tmp_path, tiny_index.table, [])
+    with pytest.raises(SerKerasError, match=r"OAF_back_neutral\.wav: does not exist"):
+        report.explore(index, tmp_path / "pictures")

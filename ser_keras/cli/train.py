@@ -22,6 +22,10 @@ examples:
       Also lay the test clips out in the folder Test, for: python Use_Our_Model.py Test
   python Emotion_Recognition.py --set training.learning_rate=1e-3 --set model.dropout=0.3
       Change any setting of the recipe; --list attention-tess shows them all.
+  python Emotion_Recognition.py --download ravdess
+      Fetch RAVDESS from its publishers into data/.
+  python Emotion_Recognition.py --explore --corpus demo
+      Draw class counts, durations, waveforms and spectrograms into results/explore/demo.
   python Emotion_Recognition.py --corpus folder --data my_recordings
       Train on my_recordings/<emotion>/*.wav, with the recipe's emotions as folder names.
 
@@ -34,19 +38,24 @@ to the same weights. What is written, and where, is said at the end; see also th
 # steps, so training ended before the averages of batch normalisation had settled: test accuracy
 # 0.14, chance. With batches of 8 it has 34 steps, TESS has 31, and reached 0.96.
 DEMO_BATCH = 8
+EXPLORED = files.RESULTS / "explore"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
     arguments = _parser().parse_args(argv)
-    with cli.exit_codes(
-        "Stopped. What was finished is kept: the same command with --resume goes on."
-    ):
+    training = "Stopped. What was finished is kept: the same command with --resume goes on."
+    with cli.exit_codes("Stopped." if arguments.download else training):
         if arguments.list is not None:
             _list(arguments.list)
         elif arguments.explain:
             _explain(_recipe(arguments))
+        elif arguments.download is not None:
+            corpus = corpora.get(arguments.download)
+            corpus.download(arguments.data or files.DATA, arguments.cache)
+        elif arguments.explore:
+            _explore(arguments)
         else:
             _train(arguments)
 
@@ -93,7 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--resume", action="store_true", help="go on with an unfinished run")
     where.add_argument("--fresh", action="store_true", help="train anew where a run lies")
-    tell = parser.add_argument_group("tell, and train nothing")
+    tell = parser.add_argument_group("train nothing")
+    tell.add_argument("--download", metavar="NAME", help="fetch a corpus from its publishers")
+    tell.add_argument(
+        "--explore", action="store_true", help="draw what a corpus holds, in pictures"
+    )
     tell.add_argument(
         "--list",
         nargs="?",
@@ -107,13 +120,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _explore(arguments: argparse.Namespace) -> None:
+    recipe = _recipe(arguments)
+    corpus, index = _index(recipe, arguments)
+
+    from ser_keras import report  # late, as everything that only some commands need
+
+    for path in report.explore(index, arguments.out or EXPLORED / corpus.name, recipe):
+        console.say(f"Drawn: {_short(path)}")
+
+
 def _train(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
-    corpus, root = _corpus(recipe, arguments.corpus, arguments.data)
-    index = corpus.index(root, cache=arguments.cache)
-    console.say(f"{corpus.title}, {_short(index.root)}:")
-    for sentence in corpus.validate(root, cache=arguments.cache).sentences():
-        console.say(f"  {sentence}")
+    corpus, index = _index(recipe, arguments)
     if corpus.synthetic and recipe.settings()["training.batch_size"] > DEMO_BATCH:
         recipe = recipe.override({"training.batch_size": str(DEMO_BATCH)})
         console.say(
@@ -135,7 +154,7 @@ def _train(arguments: argparse.Namespace) -> None:
     def lay_out(split: splits.Split) -> None:
         resumed = arguments.resume and arguments.test_folder and arguments.test_folder.exists()
         if arguments.test_folder is not None and not resumed:
-            splits.lay_out(split, root, arguments.test_folder)
+            splits.lay_out(split, index.root, arguments.test_folder)
             console.say(f"{split.counts()['test']} test clips laid out in {arguments.test_folder}.")
 
     run = runs.run(
@@ -150,6 +169,18 @@ def _train(arguments: argparse.Namespace) -> None:
     runs.show(run)
     target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
     console.say(f"Next: python Use_Our_Model.py{target}")
+
+
+def _index(
+    recipe: recipes.Recipe, arguments: argparse.Namespace
+) -> tuple[corpora.Corpus, corpora.Index]:
+    """Return the corpus that the arguments mean and what it holds, having told what it lacks."""
+    corpus, root = _corpus(recipe, arguments.corpus, arguments.data)
+    index = corpus.index(root, cache=arguments.cache)
+    console.say(f"{corpus.title}, {_short(index.root)}:")
+    for sentence in corpus.validate(root, cache=arguments.cache).sentences():
+        console.say(f"  {sentence}")
+    return corpus, index
 
 
 def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ser_keras.audio import SUFFIXES
-from ser_keras.corpora import emotions
+from ser_keras.corpora import _download, emotions
+from ser_keras.corpora._download import Archive
 from ser_keras.corpora._index import Index, Validation, count
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.files import CACHE, DATA
@@ -56,6 +57,7 @@ class Corpus:
         licence: What its publishers allow.
         source: Whom to cite, with DOI or address.
         home: Where to get it, in one line.
+        archive: Where `download` fetches it, or in a few words why it cannot.
         naming: How its files are named, for whoever has other ones.
         emotions: Its classes, in the order of the house vocabulary.
         speakers: Its voices.
@@ -74,6 +76,7 @@ class Corpus:
     licence: str
     source: str
     home: str
+    archive: Archive | str
     naming: str
     emotions: tuple[str, ...]
     speakers: tuple[str, ...]
@@ -172,6 +175,27 @@ class Corpus:
             unreadable=tuple(found.unreadable),
             synthetic=self.synthetic,
         )
+
+    def download(
+        self, root: str | os.PathLike = DATA, cache: str | os.PathLike = CACHE
+    ) -> Validation:
+        """Fetch the corpus from its publishers into a folder of its own below `root`.
+
+        Source, licence, size and the space it needs are said first. One that is complete below
+        `root` already is not fetched again. An interrupted or damaged download leaves nothing.
+
+        Args:
+            root: Where corpora are kept; `TESS`, `RAVDESS`, ... appear below it.
+            cache: As of `index`.
+
+        Returns:
+            What arrived beside what should have, as of `validate`; it has been said.
+
+        Raises:
+            SerKerasError: There is no archive open to all, part of the corpus is there already,
+                the disk is too small, or what the archive sent is not what it publishes.
+        """
+        return _download.download(self, Path(root), cache)
 
     def _home(self, path: str) -> str:
         """Return the folder of the corpus that a clip belongs to, relative as `path` is."""

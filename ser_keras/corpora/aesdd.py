@@ -43,6 +43,7 @@ CORPUS = Corpus(
     licence="free for research, cite",
     source="Vryzas et al. 2018, Speech emotion recognition for performance interaction, JAES 66(6)",
     home="get it from http://m3c.web.auth.gr/research/aesdd-speech-emotion-recognition",
+    archive="no archive with a lasting address is known of it",
     naming="<emotion><sentence> (<voice>).wav (a01 (1).wav)",
     emotions=("happy", "sad", "angry", "fearful", "disgust"),
     speakers=("1", "2", "3", "4", "5", "6"),

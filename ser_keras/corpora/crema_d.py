@@ -37,6 +37,7 @@ CORPUS = Corpus(
     licence="Open Database License 1.0",
     source="Cao et al. 2014, doi:10.1109/TAFFC.2014.2336244",
     home="get AudioWAV from https://github.com/CheyneyComputerScience/CREMA-D",
+    archive="its clips are in a Git repository (LFS), not in an archive",
     naming="<actor>_<sentence>_<emotion>_<level>.wav (1001_DFA_ANG_XX.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust"),
     speakers=ACTORS,

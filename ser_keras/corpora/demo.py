@@ -31,6 +31,7 @@ CORPUS = dataclasses.replace(
     licence="CC0 1.0",
     source="data/demo/README.md; spoken by espeak-ng",
     home="it comes with the project in data/demo, or run python data/demo/make_demo.py",
+    archive="it is made here",
     naming="<voice>_<word>_<emotion>.ogg (ADA_bath_angry.ogg)",
     speakers=VOICES,
     expected={

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._download import Archive
 
 
 def parse(path: str) -> Parsed | None:
@@ -31,7 +32,14 @@ CORPUS = Corpus(
     title="Berlin Database of Emotional Speech (EmoDB)",
     licence="free for research, cite",
     source="Burkhardt et al. 2005, A database of German emotional speech, Interspeech",
-    home="get it from http://emodb.bilderbar.info",
+    home="get emodb.zip from https://doi.org/10.5281/zenodo.7447302",
+    archive=Archive(  # version 1.3.0, put there by its first author: the 535 clips and their tables
+        doi="10.5281/zenodo.7447302",
+        file="emodb.zip",
+        checksum="md5:9d21362dbc5676ef3ab4745d83ced0db",
+        size=39_981_818,
+        unpacked=50_000_000,
+    ),
     naming="<speaker><sentence><emotion><version>.wav (03a01Fa.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "bored"),
     speakers=("03", "08", "09", "10", "11", "12", "13", "14", "15", "16"),

@@ -99,6 +99,7 @@ CORPUS = Corpus(
     licence="its owner's",
     source="its owner",
     home="any folder like that will do",
+    archive="it is yours",
     naming="<label>/<clip>.wav (happy/anna_01.wav)",
     emotions=(),
     speakers=(),

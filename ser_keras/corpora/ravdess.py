@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._download import Archive
 
 INTENSITIES = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "kids", "02": "dogs"}  # "Kids are talking by the door", "Dogs are sitting ..."
@@ -53,6 +54,13 @@ CORPUS = Corpus(
     licence="CC BY-NC-SA 4.0",
     source="Livingstone and Russo 2018, doi:10.1371/journal.pone.0196391",
     home="get Audio_Speech_Actors_01-24.zip from https://doi.org/10.5281/zenodo.1188976",
+    archive=Archive(
+        doi="10.5281/zenodo.1188976",
+        file="Audio_Speech_Actors_01-24.zip",
+        checksum="md5:bc696df654c87fed845eb13823edef8a",
+        size=208_468_073,
+        unpacked=520_000_000,  # reckoned from the clips' durations at 48 kHz
+    ),
     naming="03-01-<emotion>-<intensity>-<statement>-<repetition>-<actor>.wav "
     "(03-01-05-02-01-01-12.wav)",
     emotions=("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),

@@ -63,6 +63,7 @@ CORPUS = Corpus(
     licence="research only, on registration with its authors",
     source="Haq and Jackson 2009, Speaker-dependent audio-visual emotion recognition, AVSP",
     home="register at http://kahlan.eps.surrey.ac.uk/savee",
+    archive="its authors ask for a registration",
     naming="<voice>_<emotion><sentence>.wav or <voice>/<emotion><sentence>.wav (DC_sa01.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     speakers=SPEAKERS,

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._download import Archive
 
 VOICES = ("OAF", "YAF")  # aged 64 and 26
 _WORDS = """
@@ -59,6 +60,7 @@ CORPUS = Corpus(
     licence="CC BY-NC-ND 4.0",
     source="Pichora-Fuller and Dupuis 2020, doi:10.5683/SP2/E8H2MF",
     home="get it from https://doi.org/10.5683/SP2/E8H2MF",
+    archive=Archive("10.5683/SP2/E8H2MF", size=281_313_192),  # summed over a copy
     naming="<voice>_<word>_<emotion>.wav (OAF_back_angry.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     speakers=VOICES,

@@ -1,0 +1,158 @@
+"""Baselines: what a shortcut reaches on the very clips that a network is tested on.
+
+| name | what it sees of a clip | classifier |
+|---|---|---|
+| majority | nothing | the most frequent emotion |
+| duration | its length in seconds | logistic regression on x and x² |
+| loudness | its level in dB | logistic regression on x and x² |
+| mean spectrum | mean of each log-mel band over time | logistic regression |
+| MFCC statistics | mean and deviation of 40 MFCC over time | SVM, RBF kernel |
+| eGeMAPS, ComParE | functionals of opensmile, where it is installed | SVM, linear |
+
+All are fitted to the training clips alone, after standardisation by them, with the settings that
+stand here: nothing is chosen, so the validation clips are not looked at. x² lets an emotion lie
+between two others, as normal distributions would. A network that does not beat them has learned
+nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_keras import audio, console, files, metrics
+from ser_keras.cache import FeatureStore
+from ser_keras.errors import SerKerasError
+from ser_keras.features import FeatureSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+    from sklearn.base import ClassifierMixin
+
+    from ser_keras.corpora import Index
+    from ser_keras.splits import Split
+
+# The whole clip, whatever a recipe takes of it. Bands of equal height add up to a frame's power.
+SPECTRUM = FeatureSpec(kind="log_mel", n_mels=64, mel_norm=None)
+CEPSTRUM = FeatureSpec(kind="mfcc", n_mfcc=40)
+
+_FUNCTIONALS = {"eGeMAPS": "eGeMAPSv02", "ComParE": "ComParE_2016"}  # opensmile's names
+_FUNCTIONALS_RATE = 16_000  # Hz, for all clips: the rate of a recording must not tell its emotion
+
+
+def score(
+    index: Index, split: Split, cache: str | os.PathLike = files.CACHE
+) -> dict[str, metrics.Scores]:
+    """Return the Scores of each baseline on the test clips of a split.
+
+    Only its label counts: the one predicted has probability 1, so confidence tells nothing here.
+
+    Args:
+        index: Of the corpus, which knows where the clips lie and how long they are.
+        split: Of that index.
+        cache: Where features are kept.
+
+    Raises:
+        SerKerasError: The training clips are of one emotion, a clip cannot be read, or the disk is
+            full.
+    """
+    clips = split.table
+    train, test = ((clips["role"] == role).to_numpy(bool) for role in ("train", "test"))
+    labels, truth = np.unique(clips["emotion"].to_numpy(str), return_inverse=True)
+    if len(np.unique(truth[train])) < 2:
+        problem = f"fold {split.fold} of {split.protocol} trains on clips of one emotion"
+        raise SerKerasError(index.corpus, problem, "Choose another fold or protocol")
+    seen, classifiers = _seen(index, clips, cache), _classifiers()
+    scores = {}
+    for name, numbers in seen.items():
+        fitted = classifiers[name].fit(numbers[train], truth[train])
+        probabilities = np.eye(len(labels))[fitted.predict(numbers[test])]
+        speakers = clips.loc[test, "speaker"]
+        scores[name] = metrics.score(truth[test], probabilities, labels, groups=speakers)
+    return scores
+
+
+def best_first(scores: dict[str, metrics.Scores]) -> dict[str, metrics.Scores]:
+    """Return scores sorted from the highest UAR to the lowest, equal ones by accuracy."""
+    return dict(sorted(scores.items(), key=lambda item: _rank(item[1]), reverse=True))
+
+
+def _rank(scores: metrics.Scores) -> tuple[float, float]:
+    return scores.uar.value, scores.accuracy.value
+
+
+def _classifiers() -> dict[str, ClassifierMixin]:
+    from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+    from sklearn.svm import SVC
+
+    def curved():
+        square = PolynomialFeatures(2, include_bias=False)
+        return make_pipeline(StandardScaler(), square, StandardScaler(), LogisticRegression())
+
+    def linear():  # more numbers than clips: C as usual in the challenges that ComParE is named for
+        return make_pipeline(StandardScaler(), SVC(kernel="linear", C=1e-2))
+
+    return {
+        "majority": DummyClassifier(strategy="most_frequent"),
+        "duration": curved(),
+        "loudness": curved(),
+        "mean spectrum": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
+        "MFCC statistics": make_pipeline(StandardScaler(), SVC()),
+        **{name: linear() for name in _FUNCTIONALS},
+    }
+
+
+def _seen(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Return by baseline what it sees of each clip, (clips, numbers)."""
+    paths = [index.root / path for path in clips["path"]]
+    contents = list(clips["content"])
+    spectra, cepstra = (FeatureStore(index.corpus, spec, cache) for spec in (SPECTRUM, CEPSTRUM))
+    for store in (spectra, cepstra):
+        store.fill(paths, contents, strict=True, title="baselines")
+    duration = index.table.set_index("path")["duration"]
+    seen = {
+        "majority": np.zeros((len(clips), 1)),
+        "duration": duration.loc[clips["path"]].to_numpy(float)[:, None],
+        "loudness": np.array([[_level(spectra[content])] for content in contents]),
+        "mean spectrum": np.stack([spectra[content].mean(axis=0) for content in contents]),
+        "MFCC statistics": np.stack([_statistics(cepstra[content]) for content in contents]),
+    }
+    if importlib.util.find_spec("opensmile"):
+        seen |= {name: _functionals(name, paths) for name in _FUNCTIONALS}
+    return seen
+
+
+def _level(spectrum: np.ndarray) -> float:
+    """Return 10 log10 of the mean power of a clip, but for a constant, from its log-mel bands."""
+    power = 10 ** (spectrum.astype(np.float64) / 10)  # (frames, bands)
+    return 10 * np.log10(power.sum(axis=1).mean())
+
+
+def _statistics(cepstrum: np.ndarray) -> np.ndarray:
+    return np.concatenate([cepstrum.mean(axis=0), cepstrum.std(axis=0)])  # (80,)
+
+
+def _functionals(name: str, paths: list[Path]) -> np.ndarray:
+    """Return opensmile's functionals of each clip, (clips, 88 or 6,373).
+
+    They are not kept: both sets together take about a tenth of a second a clip, in every run.
+    """
+    import opensmile
+
+    smile = opensmile.Smile(feature_set=opensmile.FeatureSet[_FUNCTIONALS[name]])
+    rows, bar = [], console.progress(len(paths), name)
+    for path in paths:
+        samples = audio.read(path, _FUNCTIONALS_RATE)
+        row = smile.process_signal(samples, _FUNCTIONALS_RATE).to_numpy()[0]
+        rows.append(np.nan_to_num(row))  # no pitch was found, for instance
+        bar.update()
+    bar.close()
+    return np.stack(rows)
