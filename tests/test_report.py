@@ -239,7 +239,7 @@ def test_eight_emotions_of_many_speakers_do_not_overlap(tiny_index, tmp_path, dr
         draw(index, tmp_path / "p.png")
         assert set(EIGHT) <= said(drawn[-1])
         assert overlaps(texts(drawn[-1])) == []
-    assert any("(14 speakers, 1 each)" in text for text in said(drawn[0]))
+    assert any("(12 speakers, 1 to 2 each)" in text for text in said(drawn[0]))
 
 
 def test_speakers_need_not_be_known(tiny_index, tmp_path, drawn):
