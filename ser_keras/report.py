@@ -176,7 +176,7 @@ def class_counts(index: Index, path: str | os.PathLike) -> None:
         _bar(ax, row, table.loc[emotion] if few else [total], named_from=0.06 * totals.max())
         text = f"{total:,}"
         if not few and len(each) > 1:
-            span = f"{each.min():,}" + f" to {each.max():,}" * (each.min() < each.max())
+            span = " to ".join(f"{n:,}" for n in sorted({each.min(), each.max()}))
             text += f"  ({_count(each, 'speaker')}, {span} each)"
         beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "bbox": _OVER}
         ax.annotate(text, (total, row), **beside, color=_INK, fontsize=9)
