@@ -207,7 +207,7 @@ def _corpus(recipe, name: str | None, data: Path | None) -> tuple[corpora.Corpus
     if name is not None or data is not None:
         raise SerKerasError(above, f"holds no {wanted.title}", wanted.home)
     console.say(
-        f"{wanted.title} was not found under {_short(above)}: {wanted.home}. "
+        f"{wanted.title} was not found under {_short(above)}: {wanted.home} and unpack it there. "
         "Training on the synthetic demo corpus instead; its figures say nothing about real speech."
     )
     demo = corpora.get("demo")
