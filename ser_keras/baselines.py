@@ -3,6 +3,7 @@
 | name | what it sees of a clip | classifier |
 |---|---|---|
 | majority | nothing | the most frequent emotion |
+| corpus | of several pooled corpora, which it is from | the most frequent emotion there |
 | duration | its length in seconds | logistic regression on x and x² |
 | loudness | its level in dB | logistic regression on x and x² |
 | mean spectrum | mean of each log-mel band over time | logistic regression |
@@ -72,8 +73,8 @@ def score(
     for name, numbers in seen.items():
         fitted = classifiers[name].fit(numbers[train], truth[train])
         probabilities = np.eye(len(labels))[fitted.predict(numbers[test])]
-        speakers = clips.loc[test, "speaker"]
-        scores[name] = metrics.score(truth[test], probabilities, labels, groups=speakers)
+        voices = (clips["corpus"] + "/" + clips["speaker"])[test]
+        scores[name] = metrics.score(truth[test], probabilities, labels, groups=voices)
     return scores
 
 
@@ -92,6 +93,7 @@ def _classifiers() -> dict[str, ClassifierMixin]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
     from sklearn.svm import SVC
+    from sklearn.tree import DecisionTreeClassifier
 
     def curved():
         square = PolynomialFeatures(2, include_bias=False)
@@ -102,6 +104,7 @@ def _classifiers() -> dict[str, ClassifierMixin]:
 
     return {
         "majority": DummyClassifier(strategy="most_frequent"),
+        "corpus": DecisionTreeClassifier(),
         "duration": curved(),
         "loudness": curved(),
         "mean spectrum": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)),
@@ -112,7 +115,7 @@ def _classifiers() -> dict[str, ClassifierMixin]:
 
 def _seen(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[str, np.ndarray]:
     """Return by baseline what it sees of each clip, (clips, numbers)."""
-    paths = [index.root / path for path in clips["path"]]
+    paths = [index.locate(path) for path in clips["path"]]
     contents = list(clips["content"])
     spectra, cepstra = (FeatureStore(index.corpus, spec, cache) for spec in (SPECTRUM, CEPSTRUM))
     for store in (spectra, cepstra):
@@ -125,6 +128,9 @@ def _seen(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[s
         "mean spectrum": np.stack([spectra[content].mean(axis=0) for content in contents]),
         "MFCC statistics": np.stack([_statistics(cepstra[content]) for content in contents]),
     }
+    corpora = clips["corpus"].to_numpy(str)
+    if len(names := np.unique(corpora)) > 1:
+        seen["corpus"] = (corpora[:, None] == names).astype(float)
     if importlib.util.find_spec("opensmile"):
         seen |= {name: _functionals(name, paths) for name in _FUNCTIONALS}
     return seen

@@ -135,7 +135,7 @@ def score(
         accuracy=accuracy,
         uar=uar,
         macro_f1=macro_f1,
-        per_class=_per_class(truth, predicted, labels),
+        per_class=_per_class(tables.sum(axis=0), labels),
         confusion=tables.sum(axis=0).tolist(),
         calibration=_calibration(probabilities.max(axis=1), predicted == truth),
         resampled_by="clip" if speakers is None else "speaker",
@@ -149,9 +149,8 @@ def macro_f1(truth: Sequence[int], predicted: Sequence[int], n_classes: int) -> 
         >>> macro_f1([0, 0, 1], [0, 1, 1], 7)
         0.6666666666666666
     """
-    confusion = np.zeros((n_classes, n_classes), dtype=int)
-    np.add.at(confusion, (np.asarray(truth), np.asarray(predicted)), 1)
-    return float(_rates(confusion)[2])
+    confusion = _confusions(np.asarray(truth), np.asarray(predicted), n_classes)
+    return float(_rates(confusion[0])[2])
 
 
 def verdict(
@@ -243,30 +242,31 @@ def _speakers(groups: Sequence[str] | None, n: int) -> np.ndarray | None:
     return None if (codes < 0).any() or len(speakers) < MIN_SPEAKERS else codes
 
 
+# Counted here, and not by scikit-learn, whose import takes longer than 500 clips to label.
 def _confusions(
-    truth: np.ndarray, predicted: np.ndarray, n_classes: int, speakers: np.ndarray | None
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    n_classes: int,
+    speakers: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the confusion matrix of each speaker, or the one of all: (..., classes, classes)."""
-    from sklearn.metrics import confusion_matrix
-
+    """Return the confusion matrix of each speaker or, as one, of all: (speakers, n, n)."""
     codes = np.zeros(len(truth), dtype=int) if speakers is None else speakers
-    parts = [codes == code for code in range(codes.max() + 1)]
-    classes = range(n_classes)
-    return np.stack([confusion_matrix(truth[p], predicted[p], labels=classes) for p in parts])
+    confusions = np.zeros((codes.max() + 1, n_classes, n_classes), dtype=int)
+    np.add.at(confusions, (codes, truth, predicted), 1)
+    return confusions
 
 
-def _per_class(
-    truth: np.ndarray, predicted: np.ndarray, labels: tuple[str, ...]
-) -> dict[str, dict[str, float]]:
-    from sklearn.metrics import precision_recall_fscore_support
-
-    columns = precision_recall_fscore_support(
-        truth, predicted, labels=range(len(labels)), zero_division=0.0
-    )
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    keys = ("precision", "recall", "f1", "n")
+def _per_class(confusion: np.ndarray, labels: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    right, n, named = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    rows = {
+        "precision": right / np.maximum(named, 1),
+        "recall": right / np.maximum(n, 1),
+        "f1": 2 * right / np.maximum(n + named, 1),
+        "n": n,
+    }
     return {
-        label: dict(zip(keys, row, strict=True)) for label, row in zip(labels, rows, strict=True)
+        label: {key: values[i].item() for key, values in rows.items()}
+        for i, label in enumerate(labels)
     }
 
 

@@ -380,7 +380,7 @@ def _short(name: str) -> str:
 def _heard(index: Index, clip, spec: FeatureSpec) -> np.ndarray:
     """Return the samples that are shown of a clip."""
     part = {"offset": spec.offset, "duration": spec.duration}
-    samples = audio.read(index.root / clip.path, spec.sample_rate, **part)
+    samples = audio.read(index.locate(clip.path), spec.sample_rate, **part)
     return samples[: int(_SHOWN_S * spec.sample_rate)]
 
 

@@ -157,9 +157,8 @@ def run(
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last finished epoch.
     """
     begun = time.perf_counter()
-    recipe, index = plan.recipe, plan.index
+    recipe, index = plan.recipe, _known_emotions(plan.recipe, plan.index)
     folder = Path(out or plan.folder)
-    _check_emotions(recipe, index)
     split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold, paper=recipe.paper)
     finished = None if fresh else read(folder)
     if finished is not None and finished.is_of(plan, split):
@@ -220,8 +219,9 @@ def run(
         **facts,
         "recipe": recipe.name,
         "title": recipe.title,
-        "corpora": {index.corpus: split.counts()},
+        "corpora": _counts(split),
         **{part: value.to_json() for part, value in scores.items()},
+        "test_by_corpus": _by_corpus(recipe, split, predictions),
         "baselines": {name: value.to_json() for name, value in to_beat.items()},
         "published": [vars(figure) for figure in recipe.published],
         "best_epoch": fitted.best_epoch,
@@ -408,16 +408,21 @@ def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
     files.write_json(kept, settings)
 
 
-def _check_emotions(recipe: Recipe, index: corpora.Index) -> None:
-    found = set(index.clips["emotion"])
-    if strange := sorted(found - set(recipe.emotions)):
+def _known_emotions(recipe: Recipe, index: corpora.Index) -> corpora.Index:
+    """Return the index of the clips whose emotions the recipe knows, having told of the others."""
+    known = index.only(recipe.emotions)
+    found = set(known.clips["emotion"])
+    if len(found) < 2:
         raise SerKerasError(
             index.root,
-            f"has clips of {', '.join(strange)}, which {recipe.name} does not know",
-            f"It knows {', '.join(recipe.emotions)}",
+            f"has clips of {len(found)} of the emotions that {recipe.name} knows",
+            f"It needs two at least of {', '.join(recipe.emotions)}",
         )
-    if len(found) < 2:
-        raise SerKerasError(index.root, "has clips of one emotion only", "Add another emotion")
+    strange = index.clips["emotion"].value_counts().drop(list(found))
+    if len(strange):
+        told = ", ".join(f"{n} of {emotion}" for emotion, n in strange.sort_index().items())
+        console.warn(f"Clips are left out whose emotion {recipe.name} does not know: {told}.")
+    return known
 
 
 def _check_leaks(index: corpora.Index, split, cache: Path) -> None:
@@ -425,7 +430,7 @@ def _check_leaks(index: corpora.Index, split, cache: Path) -> None:
     prints = None
     if "near" in split.forbids:
         prints = FeatureStore(index.corpus, leakage.SPEC, cache)
-        paths = [index.root / path for path in split.table["path"]]
+        paths = [index.locate(path) for path in split.table["path"]]
         prints.fill(paths, list(split.table["content"]), strict=True, title="fingerprints")
     found = leakage.check(split, prints)
     console.say(found.table())
@@ -435,7 +440,7 @@ def _check_leaks(index: corpora.Index, split, cache: Path) -> None:
 def _features(recipe: Recipe, index: corpora.Index, split, cache: Path) -> FeatureStore:
     store = FeatureStore(index.corpus, recipe.features, cache)
     table = split.table
-    paths = [index.root / path for path in table["path"]]
+    paths = [index.locate(path) for path in table["path"]]
     skipped = store.fill(paths, list(table["content"]), strict=False, title="features")
     if skipped:
         raise SerKerasError(
@@ -451,7 +456,7 @@ def _varied(recipe: Recipe, index: corpora.Index, split, seed: int) -> dict:
     if not recipe.augment.works_on("waveform"):
         return {}
     clips = split.part("train")
-    paths = [index.root / path for path in clips["path"]]
+    paths = [index.locate(path) for path in clips["path"]]
     return recipe.augment.waveforms(paths, list(clips["content"]), recipe.features, seed)
 
 
@@ -465,7 +470,8 @@ def _score(pipeline: Pipeline, split, store) -> tuple[dict, object]:
         table = split.part(part)
         probabilities = pipeline.probabilities(store[content] for content in table["content"])
         truth = table["emotion"].map(index).to_numpy(dtype=int)
-        scores[part] = metrics.score(truth, probabilities, pipeline.labels, groups=table["speaker"])
+        voices = table["corpus"] + "/" + table["speaker"]  # <NA> where nobody knows
+        scores[part] = metrics.score(truth, probabilities, pipeline.labels, groups=voices)
         columns = {f"p_{label}": probabilities[:, i].round(6) for label, i in index.items()}
         predicted = [pipeline.labels[i] for i in probabilities.argmax(axis=1)]
         kept = table[["path", "speaker", "emotion", "text", "role"]]
@@ -526,6 +532,34 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None  # an unpacked archive has no history
     return done.stdout.strip()
+
+
+def _counts(split: splits.Split) -> dict[str, dict[str, int]]:
+    """Return for each corpus the number of clips by role."""
+    counts = split.table.groupby(["corpus", "role"]).size()
+    return {
+        corpus: {role: int(counts.get((corpus, role), 0)) for role in splits.ROLES}
+        for corpus in sorted(split.table["corpus"].unique())
+    }
+
+
+def _by_corpus(recipe: Recipe, split: splits.Split, predictions) -> dict[str, dict]:
+    """Return the figures of the test clips of each corpus, where there are several."""
+    test = predictions[predictions["role"] == "test"].merge(split.table[["path", "corpus"]])
+    if test["corpus"].nunique() < 2:
+        return {}
+    columns = [f"p_{label}" for label in recipe.emotions]
+    return {
+        corpus: _headline(
+            metrics.score(
+                part["emotion"].map(recipe.emotions.index).to_numpy(int),
+                part[columns].to_numpy(),
+                recipe.emotions,
+                groups=part["speaker"],
+            )
+        )
+        for corpus, part in test.groupby("corpus")
+    }
 
 
 def _headline(scores: metrics.Scores) -> dict:

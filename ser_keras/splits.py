@@ -1,8 +1,9 @@
 """Splits: which clips teach, which choose the epoch, which are scored, and what must not be shared.
 
 A protocol says how the test side is drawn, and what it forbids the sides to share. All folds of
-`speaker`, `text` and `speaker-text` are fixed by the corpus alone, so that two runs are comparable
-clip by clip; the seed moves the validation clips (and, in `paper` and `random`, the test clips).
+`speaker`, `text`, `speaker-text` and `corpus` are fixed by the corpus alone, so that two runs are
+comparable clip by clip; the seed moves the validation clips (and, in `paper` and `random`, the test
+clips).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _SUMMARIES = {
     "speaker": "tested on voices that nothing was learned from",
     "text": "tested on texts that nothing was learned from",
     "speaker-text": "tested on unseen voices saying unseen texts",
+    "corpus": "tested on a corpus that nothing was learned from",
 }
 PROTOCOLS = tuple(_SUMMARIES)
 ROLES = ("train", "validation", "test")
@@ -41,6 +43,7 @@ _FORBIDS = {
     "speaker": ("content", "near", "speaker"),
     "text": ("content", "near", "text"),
     "speaker-text": ("content", "near", "speaker", "text"),
+    "corpus": ("content", "near", "speaker"),
 }
 _COLUMNS = ("path", "speaker", "emotion", "text", "role")  # of split.csv
 
@@ -162,7 +165,12 @@ def make(
     text fold. Clips that share either with the test side are left out of the table; validation is a
     quarter of the voices saying a quarter of the texts, under the same rule.
 
-    Where corpora are pooled, each is split by itself; a fold beyond its own begins again with 0.
+    `corpus`: of several corpora, test is one, in the order of their names, over the emotions that
+    all of them have; the others are left out of the table. Validation is an eighth of the voices of
+    each other corpus, as under `speaker`.
+
+    Where corpora are pooled, all other protocols split each by itself; a fold beyond its own begins
+    again with 0.
 
     Args:
         index: What is there; of a pooled index the column `corpus` tells them apart.
@@ -212,7 +220,7 @@ def folds(index: Index, protocol: str) -> int:
     return max(len(plan) for _, plan in _plans(index, protocol, "attention-tess"))
 
 
-def lay_out(split: Split, root: str | os.PathLike, folder: str | os.PathLike) -> Path:
+def lay_out(split: Split, index: Index, folder: str | os.PathLike) -> Path:
     """Return `folder`, new, with the test clips laid out as the originals did it by hand.
 
     Each clip becomes `<folder>/<its own folder's name>/<its file name>`, as a link where the system
@@ -221,7 +229,7 @@ def lay_out(split: Split, root: str | os.PathLike, folder: str | os.PathLike) ->
     Raises:
         SerKerasError: `folder` exists, a clip has gone, or two clips would get the same name.
     """
-    sources = [Path(root).resolve() / path for path in split.part("test")["path"]]
+    sources = [index.locate(path).absolute() for path in split.part("test")["path"]]
     for source in sources:
         if not source.is_file():
             raise SerKerasError(source, "is no longer there", "Read the corpus again")
@@ -243,6 +251,8 @@ def _plans(index: Index, protocol: str, paper: str) -> list[tuple[pd.DataFrame, 
     _require(clips, "emotion", protocol)
     for column in (part for part in ("speaker", "text") if part in protocol.split("-")):
         _require(clips, column, protocol)
+    if protocol == "corpus":
+        return [_corpora(clips)]
     parts = [part for _, part in clips.groupby("corpus", sort=True)]
     if protocol == "paper":
         return [(part, [PAPERS[paper]]) for part in parts]
@@ -366,6 +376,36 @@ def _apart(held: dict[str, set[str]]) -> _Draw:
         role[test] = "test"
         role[np.flatnonzero(rest)[validation]] = "validation"
         role[np.flatnonzero(rest)[train]] = "train"
+        return role
+
+    return draw
+
+
+def _corpora(clips: pd.DataFrame) -> tuple[pd.DataFrame, list[_Draw]]:
+    """Return the clips of the emotions that all corpora have, and a draw that tests each corpus."""
+    names = sorted(clips["corpus"].unique())
+    if len(names) < 2:
+        remedy = "Name several, as in --corpus ravdess+tess"
+        raise SerKerasError(names[0], "is one corpus, and none is left to train on", remedy)
+    spread = clips.groupby("emotion")["corpus"].nunique()
+    shared = spread.index[spread == len(names)]
+    if len(shared) < 2:
+        problem = f"share {len(shared)} emotions, 2 are needed"
+        raise SerKerasError("+".join(names), problem, "Choose other corpora")
+    return clips[clips["emotion"].isin(shared)], [_leave_out(name) for name in names]
+
+
+def _leave_out(corpus: str) -> _Draw:
+    """Return the draw that tests a corpus, and trains on the others."""
+
+    def draw(clips: pd.DataFrame, seed: int, fold: int) -> np.ndarray:
+        import numpy as np
+
+        role = np.full(len(clips), "test", dtype=object)
+        for name, places in clips.reset_index(drop=True).groupby("corpus").indices.items():
+            if name != corpus:
+                validation, _ = _validation(clips.iloc[places], ("speaker",), seed, fold)
+                role[places] = np.where(validation, "validation", "train")
         return role
 
     return draw

@@ -27,8 +27,8 @@ OWNERS = {  # who may import what, wherever in the file
     "matplotlib": {"report"},
     "soundfile": {"audio"},
     "soxr": {"audio"},
-    # but for the feed: the legacy image generator, and a constant of the converter
-    "tensorflow": {"training", "augment", "engines"},
+    # but for the feed: the legacy image generator, a constant of the converter, a fused kernel
+    "tensorflow": {"training", "augment", "engines", "layers"},
     "keras": {"layers", "augment", "training", "engines", "seeding", "recipes", "runs"},
     "h5py": {"bundle"},
     "ai_edge_litert": {"engines"},

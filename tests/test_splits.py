@@ -1,12 +1,13 @@
 """Splits: sizes, who is kept from whom, what the seed moves, and what cannot be split."""
 
-from types import SimpleNamespace
+import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import files, splits
+from ser_keras import corpora, files, splits
 from ser_keras.errors import SerKerasError
 
 TESS_EMOTIONS = ("angry", "disgust", "fearful", "happy", "neutral", "surprised", "sad")
@@ -34,7 +35,7 @@ def index_of(corpus, rows):
     table["corpus"] = pd.array([corpus] * len(table), dtype="string")
     table["content"] = table["path"].map(files.digest).astype("string")
     table["duplicate_of"] = pd.array([pd.NA] * len(table), dtype="string")
-    return SimpleNamespace(corpus=corpus, table=table.sort_values("path", ignore_index=True))
+    return corpora.Index(corpus, Path(corpus), table.sort_values("path", ignore_index=True), [])
 
 
 def tess(words=200):
@@ -93,7 +94,9 @@ def test_the_published_tess_split_takes_40_clips_of_each_folder():
 
 def test_a_folder_that_lacks_some_clips_still_gives_40():
     index = tess()
-    index.table = index.table[index.table["path"] != "OAF_Fear/OAF_w007_fearful.wav"]
+    index = dataclasses.replace(
+        index, table=index.table[index.table["path"] != "OAF_Fear/OAF_w007_fearful.wav"]
+    )
     split = splits.make(index, "paper")
     assert split.counts() == {"train": 1959, "validation": 280, "test": 560}
 
@@ -107,8 +110,7 @@ def test_the_seed_moves_the_published_test_side_and_nothing_else_does():
     first, again, other = (splits.make(tess(), "paper", seed=seed) for seed in (0, 0, 1))
     assert first.hash == again.hash
     assert values(first, "test", "path") != values(other, "test", "path")
-    shuffled = tess()
-    shuffled.table = shuffled.table.sample(frac=1, random_state=0)
+    shuffled = dataclasses.replace(tess(), table=tess().table.sample(frac=1, random_state=0))
     assert splits.make(shuffled, "paper").hash == first.hash
 
 
@@ -288,11 +290,11 @@ def test_the_seed_moves_validation_but_not_the_test_voices():
     assert values(first, "validation", "speaker") != values(other, "validation", "speaker")
 
 
-@pytest.mark.parametrize("protocol", splits.PROTOCOLS)
+@pytest.mark.parametrize("protocol", [p for p in splits.PROTOCOLS if p != "corpus"])
 def test_duplicates_never_enter_and_no_sound_is_on_two_sides(protocol):
     index = ravdess()
     copy = index.table.iloc[[5]].assign(path="24/zz.wav", duplicate_of=index.table["path"][5])
-    index.table = pd.concat([index.table, copy], ignore_index=True)
+    index = dataclasses.replace(index, table=pd.concat([index.table, copy], ignore_index=True))
     split = splits.make(index, protocol)
     assert "24/zz.wav" not in set(split.table["path"])
     assert split.table["content"].is_unique
@@ -307,12 +309,31 @@ def test_an_index_with_unmarked_duplicates_is_refused():
 
 
 def test_pooled_corpora_are_split_each_by_itself():
-    tables = [tess(words=10).table, ravdess().table]
-    index = SimpleNamespace(corpus="pooled", table=pd.concat(tables, ignore_index=True))
+    index = corpora.pool([tess(words=10), ravdess()])
     assert splits.folds(index, "speaker") == 5
     split = splits.make(index, "speaker", fold=2)
     test = split.part("test").groupby("corpus")["speaker"].agg(lambda s: " ".join(sorted(set(s))))
     assert test.to_dict() == {"ravdess": "10 11 12 19 20", "tess": "YAF"}
+
+
+def test_the_protocol_corpus_tests_a_corpus_over_the_emotions_that_all_have():
+    index = corpora.pool([tess(words=16), ravdess()])
+    assert splits.folds(index, "corpus") == 2
+    split = splits.make(index, "corpus", fold=1)
+    assert values(split, "test", "corpus") == {"tess"}
+    assert len(split.part("test")) == 2 * 7 * 16
+    heard = {role: values(split, role, "speaker") for role in ("train", "validation")}
+    assert [len(heard["train"]), len(heard["validation"])] == [21, 3]
+    assert not heard["train"] & heard["validation"]
+    assert set(split.table["emotion"]) == set(TESS_EMOTIONS)  # calm is of RAVDESS alone
+
+
+def test_the_protocol_corpus_needs_several_that_share_emotions():
+    with pytest.raises(SerKerasError, match="is one corpus"):
+        splits.make(tess(words=5), "corpus")
+    others = grid("own", "ABC", ("bored", "calm"), "abcdefgh")
+    with pytest.raises(SerKerasError, match=r"own\+tess: share 0 emotions"):
+        splits.make(corpora.pool([tess(words=5), others]), "corpus")
 
 
 @pytest.mark.parametrize(
@@ -414,53 +435,54 @@ def test_the_hash_names_the_roles_not_the_file_names():
 
 @pytest.fixture
 def recordings(tmp_path):
-    """Return a split of a small tree that is on disk, and its root."""
-    split = splits.make(tess(words=5), "paper")
+    """Return a split of a small tree that is on disk, and its index."""
+    index = dataclasses.replace(tess(words=5), root=tmp_path / "tess")
+    split = splits.make(index, "paper")
     for path in split.table["path"]:
         target = tmp_path / "tess" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.encode())
-    return split, tmp_path / "tess"
+    return split, index
 
 
 def test_the_test_clips_are_laid_out_by_folder_and_nothing_is_moved(recordings, tmp_path):
-    split, root = recordings
-    laid = splits.lay_out(split, root, tmp_path / "Test")
+    split, index = recordings
+    laid = splits.lay_out(split, index, tmp_path / "Test")
     found = {p.relative_to(laid).as_posix(): p.read_text() for p in laid.rglob("*.wav")}
     assert found == {path: path for path in split.part("test")["path"]}
-    assert len(list(root.rglob("*.wav"))) == 70
+    assert len(list(index.root.rglob("*.wav"))) == 70
 
 
 def test_a_flat_corpus_is_laid_out_below_the_name_of_its_own_folder(tmp_path):
     index = grid("own", "AB", ("sad", "happy"), "abcde")
     index.table["path"] = index.table["path"].str.replace("/", "-")
-    root = tmp_path / "mine"
-    root.mkdir()
+    index = dataclasses.replace(index, root=tmp_path / "mine")
+    index.root.mkdir()
     for path in index.table["path"]:
-        (root / path).touch()
+        (index.root / path).touch()
     split = splits.make(index, "random")
-    laid = splits.lay_out(split, root, tmp_path / "Test")
+    laid = splits.lay_out(split, index, tmp_path / "Test")
     assert {p.name for p in (laid / "mine").iterdir()} == values(split, "test", "path")
 
 
 def test_a_test_folder_appears_whole_or_not_at_all(recordings, tmp_path):
-    split, root = recordings
-    (root / split.part("test")["path"].iloc[-1]).unlink()
+    split, index = recordings
+    index.locate(split.part("test")["path"].iloc[-1]).unlink()
     with pytest.raises(SerKerasError, match="is no longer there"):
-        splits.lay_out(split, root, tmp_path / "Test")
+        splits.lay_out(split, index, tmp_path / "Test")
     assert [p.name for p in tmp_path.iterdir()] == ["tess"]
 
 
 def test_a_test_folder_that_exists_is_left_alone(recordings, tmp_path):
-    split, root = recordings
+    split, index = recordings
     (tmp_path / "Test").mkdir()
     with pytest.raises(SerKerasError, match="exists already"):
-        splits.lay_out(split, root, tmp_path / "Test")
+        splits.lay_out(split, index, tmp_path / "Test")
     assert list((tmp_path / "Test").iterdir()) == []
 
 
 def test_every_protocol_says_what_it_measures():
-    assert splits.PROTOCOLS == ("paper", "random", "speaker", "text", "speaker-text")
+    assert splits.PROTOCOLS == ("paper", "random", "speaker", "text", "speaker-text", "corpus")
     assert splits.summary("speaker") == "tested on voices that nothing was learned from"
 
 
@@ -480,8 +502,6 @@ def test_the_published_folds_hold_each_actor_once():
     ],
 )
 def test_the_real_corpora_give_the_published_counts(real_corpora, cache, name, paper, expected):
-    from ser_keras import corpora
-
     index = corpora.get(name).index(real_corpora / name, cache=cache)
     split = splits.make(index, "paper", paper=paper)
     assert tuple(split.counts().values()) == expected
@@ -491,8 +511,6 @@ def test_the_real_corpora_give_the_published_counts(real_corpora, cache, name, p
 @pytest.mark.parametrize("name", ["tess", "ravdess", "savee", "aesdd", "ased"])
 @pytest.mark.parametrize("protocol", ["speaker", "text"])
 def test_every_fold_of_the_real_corpora_tests_every_emotion(real_corpora, cache, name, protocol):
-    from ser_keras import corpora
-
     index = corpora.get(name).index(real_corpora / name, cache=cache)
     emotions = set(index.clips["emotion"])
     for fold in range(splits.folds(index, protocol)):

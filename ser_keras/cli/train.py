@@ -26,6 +26,8 @@ examples:
       Fetch RAVDESS from its publishers into data/.
   python Emotion_Recognition.py --explore --corpus demo
       Draw class counts, durations, waveforms and spectrograms into results/explore/demo.
+  python Emotion_Recognition.py --recipe attention-three-corpora --corpus ravdess+savee+tess
+      Several corpora as one; without --corpus those of the recipe that are there.
   python Emotion_Recognition.py --corpus folder --data my_recordings
       Train on my_recordings/<emotion>/*.wav, with the recipe's emotions as folder names.
 
@@ -70,7 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_argument_group("what to train")
     what.add_argument("--recipe", default="attention-tess", metavar="NAME", help="which system")
-    what.add_argument("--corpus", metavar="NAME", help="which corpus (default: the recipe's own)")
+    what.add_argument(
+        "--corpus",
+        metavar="NAME",
+        help="which corpus, or several joined by + (default: the recipe's own that are there)",
+    )
     what.add_argument(
         "--data",
         type=Path,
@@ -122,18 +128,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _explore(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
-    corpus, index = _index(recipe, arguments)
+    index = _index(recipe, arguments)
 
     from ser_keras import report  # late, as everything that only some commands need
 
-    for path in report.explore(index, arguments.out or EXPLORED / corpus.name, recipe):
+    for path in report.explore(index, arguments.out or EXPLORED / index.corpus, recipe):
         console.say(f"Drawn: {_short(path)}")
 
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
-    corpus, index = _index(recipe, arguments)
-    if corpus.synthetic and recipe.settings()["training.batch_size"] > DEMO_BATCH:
+    index = _index(recipe, arguments)
+    if index.synthetic and recipe.settings()["training.batch_size"] > DEMO_BATCH:
         recipe = recipe.override({"training.batch_size": str(DEMO_BATCH)})
         console.say(
             f"Batches of {DEMO_BATCH}, so that an epoch has about as many steps as on TESS."
@@ -154,7 +160,7 @@ def _train(arguments: argparse.Namespace) -> None:
     def lay_out(split: splits.Split) -> None:
         resumed = arguments.resume and arguments.test_folder and arguments.test_folder.exists()
         if arguments.test_folder is not None and not resumed:
-            splits.lay_out(split, index.root, arguments.test_folder)
+            splits.lay_out(split, index, arguments.test_folder)
             console.say(f"{split.counts()['test']} test clips laid out in {arguments.test_folder}.")
 
     run = runs.run(
@@ -171,16 +177,15 @@ def _train(arguments: argparse.Namespace) -> None:
     console.say(f"Next: python Use_Our_Model.py{target}")
 
 
-def _index(
-    recipe: recipes.Recipe, arguments: argparse.Namespace
-) -> tuple[corpora.Corpus, corpora.Index]:
-    """Return the corpus that the arguments mean and what it holds, having told what it lacks."""
-    corpus, root = _corpus(recipe, arguments.corpus, arguments.data)
-    index = corpus.index(root, cache=arguments.cache)
-    console.say(f"{corpus.title}, {_short(index.root)}:")
-    for sentence in corpus.validate(root, cache=arguments.cache).sentences():
-        console.say(f"  {sentence}")
-    return corpus, index
+def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Index:
+    """Return what the corpora hold that the arguments mean, having told what they lack."""
+    indices = []
+    for corpus, root in _corpora(recipe, arguments.corpus, arguments.data):
+        indices.append(corpus.index(root, cache=arguments.cache))
+        console.say(f"{corpus.title}, {_short(indices[-1].root)}:")
+        for sentence in corpus.validate(root, cache=arguments.cache).sentences():
+            console.say(f"  {sentence}")
+    return corpora.pool(indices)
 
 
 def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
@@ -195,26 +200,38 @@ def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
     return recipes.get(arguments.recipe).override(changes)
 
 
-def _corpus(recipe, name: str | None, data: Path | None) -> tuple[corpora.Corpus, Path]:
-    """Return the corpus asked for and its folder; the demo corpus where nothing was asked for."""
-    wanted = corpora.get(name or recipe.corpora[0])
+def _corpora(
+    recipe: recipes.Recipe, named: str | None, data: Path | None
+) -> list[tuple[corpora.Corpus, Path]]:
+    """Return the corpora asked for and their folders; the demo corpus where nothing was asked for.
+
+    Of the recipe's own corpora those are taken that are there.
+    """
+    names = named.split("+") if named else recipe.corpora
+    wanted = [corpora.get(name) for name in dict.fromkeys(names)]
     above = files.DATA if data is None else data
     if not above.is_dir():
-        raise SerKerasError(above, "no such folder", f"Put {wanted.title} there, or check --data")
-    root = wanted.find(above)
-    if root is not None:
-        return wanted, root
-    if name is not None or data is not None:
-        raise SerKerasError(above, f"holds no {wanted.title}", wanted.home)
+        raise SerKerasError(
+            above, "no such folder", f"Put {wanted[0].title} there, or check --data"
+        )
+    roots = [corpus.find(above) for corpus in wanted]
+    found = [(corpus, root) for corpus, root in zip(wanted, roots, strict=True) if root is not None]
+    missing = [corpus for corpus, root in zip(wanted, roots, strict=True) if root is None]
+    if missing and (named is not None or (data is not None and not found)):
+        raise SerKerasError(above, f"holds no {missing[0].title}", missing[0].home)
+    for corpus in missing:
+        told = f"{corpus.title} was not found under {_short(above)}: {corpus.home}"
+        console.say(f"{told}, and unpack it there.")
+    if found:
+        return found
     console.say(
-        f"{wanted.title} was not found under {_short(above)}: {wanted.home} and unpack it there. "
         "Training on the synthetic demo corpus instead; its figures say nothing about real speech."
     )
     demo = corpora.get("demo")
     root = demo.find(files.DATA)
     if root is None:
         raise SerKerasError(files.DATA / "demo", "is not there", "Take a fresh copy of the project")
-    return demo, root
+    return [(demo, root)]
 
 
 def _short(path: Path) -> Path:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
-from ser_keras.corpora._index import Index, Validation
+from ser_keras.corpora._index import Index, Validation, pool
 from ser_keras.errors import SerKerasError
 
-__all__ = ["Corpus", "Index", "Parsed", "Validation", "get", "guess", "names"]
+__all__ = ["Corpus", "Index", "Parsed", "Validation", "get", "guess", "names", "pool"]
 
 
 def names() -> list[str]:

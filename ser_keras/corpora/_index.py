@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ser_keras.errors import Skipped
@@ -15,15 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """A corpus as it lies on a disk.
+    """A corpus as it lies on a disk, or several pooled.
 
     Args:
-        corpus: Its name.
-        root: Its own folder; the paths of the table are relative to it.
+        corpus: Its name; of several, their names joined by "+".
+        root: Its own folder; the paths of the table are relative to it. Of several, the folder that
+            holds them all.
         table: One row per clip, sorted by path: path, corpus, speaker, emotion, text, take,
             intensity, duration (s), sample_rate (Hz), channels, content, duplicate_of.
         skipped: The files that are no clips of the corpus or cannot be read; relative paths.
         synthetic: True where no person spoke.
+        roots: Of several corpora: name -> its own folder. The name comes first in their paths.
     """
 
     corpus: str
@@ -31,11 +34,23 @@ class Index:
     table: pd.DataFrame
     skipped: list[Skipped]
     synthetic: bool = False
+    roots: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def clips(self) -> pd.DataFrame:
         """The table without duplicates."""
-        return self.table[self.table["duplicate_of"].isna()].reset_index(drop=True)
+        return _numbered(self.table[self.table["duplicate_of"].isna()])
+
+    def locate(self, path: str) -> Path:
+        """Return where a clip of the table lies."""
+        if not self.roots:
+            return self.root / path
+        corpus, _, own = path.partition("/")
+        return self.roots[corpus] / own
+
+    def only(self, emotions: Iterable[str]) -> Index:
+        """Return the index of the clips of some emotions."""
+        return replace(self, table=_numbered(self.table[self.table["emotion"].isin(emotions)]))
 
     def sentences(self) -> list[str]:
         """Return what was found and what was left out, a sentence each."""
@@ -48,6 +63,40 @@ class Index:
         if self.skipped:
             told.append(f"{count(len(self.skipped), 'file')} skipped: {_listed(self.skipped)}")
         return [f"{text}." for text in told]
+
+
+def pool(indices: Sequence[Index]) -> Index:
+    """Return one index of several corpora; of one alone, that one.
+
+    Args:
+        indices: Each of another corpus.
+    """
+    import pandas as pd
+
+    if len(indices) == 1:
+        return indices[0]
+    indices = sorted(indices, key=lambda index: index.corpus)
+
+    def placed(index: Index) -> pd.DataFrame:
+        inside = {name: f"{index.corpus}/" + index.table[name] for name in ("path", "duplicate_of")}
+        return index.table.assign(**inside)
+
+    return Index(
+        "+".join(index.corpus for index in indices),
+        Path(os.path.commonpath([index.root.absolute() for index in indices])),
+        _numbered(pd.concat(map(placed, indices)).sort_values("path")),
+        [
+            Skipped(str(PurePosixPath(index.corpus, file.path)), file.reason)
+            for index in indices
+            for file in index.skipped
+        ],
+        any(index.synthetic for index in indices),
+        {index.corpus: index.root for index in indices},
+    )
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    return table.reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from ser_keras.layers.fused_batch_normalization import FusedBatchNormalization
+
 
 @keras.saving.register_keras_serializable(package="ser_keras")
 class ResidualBlock(keras.layers.Layer):
@@ -129,6 +131,6 @@ class ResidualBlock(keras.layers.Layer):
         )
 
     def _normalization(self, name):
-        return keras.layers.BatchNormalization(
+        return FusedBatchNormalization(
             momentum=self.momentum, epsilon=self.epsilon, name=name, dtype=self.dtype_policy
         )

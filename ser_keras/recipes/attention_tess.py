@@ -43,7 +43,7 @@ def build(
     import keras
     from keras import layers
 
-    from ser_keras.layers import AttentionPooling
+    from ser_keras.layers import AttentionPooling, FusedBatchNormalization
 
     features = keras.Input(shapes["features"], name="features")
     inputs, mask = {"features": features}, None
@@ -56,7 +56,7 @@ def build(
         x = layers.Conv2D(
             filters, 3, padding="same", kernel_regularizer=penalty, name=f"conv_{block}"
         )(x)
-        x = layers.BatchNormalization(name=f"norm_{block}")(x)
+        x = FusedBatchNormalization(name=f"norm_{block}")(x)
         x = layers.ReLU(name=f"relu_{block}")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"pool_{block}")(x)
         x = layers.Dropout(dropout, name=f"dropout_{block}")(x)

@@ -42,6 +42,8 @@ def build(
     import keras
     from keras import layers
 
+    from ser_keras.layers import FusedBatchNormalization
+
     def start():  # of torch: uniform within 1 / sqrt(fan in)
         return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
@@ -58,7 +60,7 @@ def build(
             name=f"conv_{number}",
         )(x)
         if batch_norm:
-            x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm_{number}")(x)
+            x = FusedBatchNormalization(momentum=0.9, epsilon=1e-5, name=f"norm_{number}")(x)
         x = layers.ReLU(name=f"relu_{number}")(x)
         if number <= pools:
             x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)

@@ -65,7 +65,7 @@ def test_without_tess_the_demo_corpus_is_trained_and_called_synthetic(
     out, err = capsys.readouterr()
     (line,) = (line for line in err.splitlines() if "was not found" in line)
     assert "doi" in line.lower()
-    assert "synthetic demo corpus" in line
+    assert "Training on the synthetic demo corpus instead" in err
     (folder,) = (path.parent for path in results.rglob("metrics.json"))
     told = json.loads((folder / "metrics.json").read_text())
     assert told["synthetic"] is True
