@@ -14,10 +14,11 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from ser_keras import files, seeding
+from ser_keras.corpora import LOSSY
 from ser_keras.errors import SerKerasError
 
 if TYPE_CHECKING:
@@ -218,6 +219,31 @@ def summary(protocol: str) -> str:
 def folds(index: Index, protocol: str) -> int:
     """Return how many folds a protocol has on a corpus (pooled corpora: the most that one has)."""
     return max(len(plan) for _, plan in _plans(index, protocol, "attention-tess"))
+
+
+def fold_list(index: Index, protocol: str, *, paper: str = "attention-tess") -> pd.DataFrame:
+    """Return all folds of a protocol as one table, to be published: a row for each clip.
+
+    Args:
+        index: Of the corpus.
+        protocol: One of `PROTOCOLS`; with seed 0.
+        paper: As of `make`.
+
+    Returns:
+        clip (path without suffix), content (where the clip is stored without loss: else it depends
+        on the encoder), speaker, emotion, text, and the role in each fold: fold_0, fold_1, ...;
+        <NA> where the fold leaves the clip out.
+    """
+    table = index.clips[["path", "content", "speaker", "emotion", "text"]].set_index("path")
+    for fold in range(folds(index, protocol)):
+        split = make(index, protocol, fold=fold, paper=paper)
+        table[f"fold_{fold}"] = split.table.set_index("path")["role"]
+    table = table.reset_index()
+    lossy = table["path"].map(lambda path: PurePosixPath(path).suffix.lower() in LOSSY)
+    table["content"] = table["content"].mask(lossy)
+    clips = table.pop("path").map(lambda path: str(PurePosixPath(path).with_suffix("")))
+    table.insert(0, "clip", clips)
+    return table
 
 
 def lay_out(split: Split, index: Index, folder: str | os.PathLike) -> Path:
@@ -573,3 +599,9 @@ def _known(kind: str, name: str, names: Iterable[str]) -> None:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         remedy = f"Did you mean {near[0]}" if near else f"Choose one of {', '.join(names)}"
         raise SerKerasError(name, f"is not a {kind}", remedy)
+
+
+if __name__ == "__main__":  # `python -m` names this file; arguments are the command line's worry
+    from ser_keras.cli import splits
+
+    splits.main()

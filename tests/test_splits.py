@@ -516,3 +516,47 @@ def test_every_fold_of_the_real_corpora_tests_every_emotion(real_corpora, cache,
     for fold in range(splits.folds(index, protocol)):
         split = splits.make(index, protocol, fold=fold)
         assert all(values(split, role, "emotion") == emotions for role in splits.ROLES)
+
+
+LISTS = sorted((files.DATA / "splits").glob("*/*.csv"))
+
+
+def test_a_fold_list_tells_the_role_of_each_clip_in_each_fold():
+    index = ravdess()
+    table = splits.fold_list(index, "speaker-text")
+    assert list(table.columns[:5]) == ["clip", "content", "speaker", "emotion", "text"]
+    for fold in (0, 9):
+        split = splits.make(index, "speaker-text", fold=fold).table.set_index("path")["role"]
+        told = table.set_index("clip")[f"fold_{fold}"].dropna()
+        assert told.to_dict() == split.rename(lambda path: path.removesuffix(".wav")).to_dict()
+
+
+def test_sounds_that_were_encoded_again_are_known_by_name_alone():
+    table = ravdess().table
+    table["path"] = table["path"].str.replace(".wav", ".ogg")
+    index = corpora.Index("ravdess", Path("ravdess"), table, [])
+    assert splits.fold_list(index, "speaker")["content"].isna().all()
+    assert splits.fold_list(ravdess(), "speaker")["content"].notna().all()
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_published_lists_keep_apart_what_their_protocol_says(path):
+    table = pd.read_csv(path, dtype="string")
+    apart = [column for column in ("speaker", "text") if column in path.stem.split("-")]
+    for fold in (column for column in table.columns if column.startswith("fold_")):
+        assert set(table[fold].dropna()) == set(splits.ROLES)
+        test, rest = table[table[fold] == "test"], table[table[fold].isin(["train", "validation"])]
+        for column in apart:
+            assert not set(test[column]) & set(rest[column])
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_published_lists_are_what_the_protocols_draw(path, real_corpora, cache, tmp_path):
+    from ser_keras.cli import splits as cli
+
+    name = path.parent.name
+    index = corpora.get(name).index(real_corpora / name, cache=cache)
+    part, protocol, paper = cli._wanted(index)[path.stem]
+    files.write_csv(tmp_path / "again.csv", splits.fold_list(part, protocol, paper=paper))
+    assert (tmp_path / "again.csv").read_text() == path.read_text()

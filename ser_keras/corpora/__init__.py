@@ -9,11 +9,11 @@ import pkgutil
 from pathlib import Path
 
 from ser_keras.corpora import emotions
-from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._corpus import LOSSY, Corpus, Parsed
 from ser_keras.corpora._index import Index, Validation, pool
 from ser_keras.errors import SerKerasError
 
-__all__ = ["Corpus", "Index", "Parsed", "Validation", "get", "guess", "names", "pool"]
+__all__ = ["LOSSY", "Corpus", "Index", "Parsed", "Validation", "get", "guess", "names", "pool"]
 
 
 def names() -> list[str]:
