@@ -4,13 +4,15 @@ from tests.recipes.networks import network, weights
 NAME = "adafnn-transformer-corrected"
 
 
-def test_it_needs_a_seventieth_of_the_published_weights():
+def test_it_needs_a_hundredth_of_the_published_weights():
     model = network(NAME)
     # Linear 1 -> 32 and three 32 -> 32, each with a norm, for each band; 33 for each function
     assert model.get_layer("basis").count_params() == 40 * (128 + 3 * 1_120) + 240 * 33
+    # attention, 40 -> 160 -> 40, two norms
+    assert model.get_layer("encoder_1").count_params() == 4 * 1_640 + 6_560 + 6_440 + 160
     total, _ = weights(model)
-    assert total == 654_036
-    assert total < 48_552_916 / 70
+    assert total == 348_180
+    assert total < 48_552_916 / 100
 
 
 def test_all_pairs_within_a_band_are_kept_apart_with_a_gradient():
