@@ -182,14 +182,27 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
     split, listing = bundle.manifest["split"], bundle.folder / "split.csv"
     if not listing.is_file():
         raise SerKerasError(bundle.folder, "has no split.csv", "Name recordings to label")
-    corpus = corpora.get(split["corpus"])
-    root = corpus.find(data)
-    if root is None:
-        raise SerKerasError(data, f"holds no {corpus.title}", "Say with --data where it lies")
+    roots = {}
+    for name in split["corpus"].split("+"):
+        corpus = corpora.get(name)
+        roots[name] = corpus.find(data)
+        if roots[name] is None:
+            raise SerKerasError(data, f"holds no {corpus.title}", "Say with --data where it lies")
     with open(listing, newline="", encoding="utf-8") as stream:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
-    console.say(f"The {len(rows)} test clips of this model's run, from {root}.")
-    return {root / entry["path"]: entry["emotion"] for entry in rows}
+    console.say(
+        f"The {len(rows)} test clips of this model's run, from {', '.join(map(str, roots.values()))}."
+    )
+    return {_located(entry["path"], roots): entry["emotion"] for entry in rows}
+
+
+def _located(path: str, roots: dict[str, Path]) -> Path:
+    """Return where a clip lies; of several corpora the path names its own first."""
+    if len(roots) == 1:
+        (root,) = roots.values()
+        return root / path
+    corpus, _, own = path.partition("/")
+    return roots[corpus] / own
 
 
 def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Prediction]:
