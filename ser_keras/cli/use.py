@@ -190,9 +190,8 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
             raise SerKerasError(data, f"holds no {corpus.title}", "Say with --data where it lies")
     with open(listing, newline="", encoding="utf-8") as stream:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
-    console.say(
-        f"The {len(rows)} test clips of this model's run, from {', '.join(map(str, roots.values()))}."
-    )
+    places = ", ".join(map(str, roots.values()))
+    console.say(f"The {len(rows)} test clips of this model's run, from {places}.")
     return {_located(entry["path"], roots): entry["emotion"] for entry in rows}
 
 
