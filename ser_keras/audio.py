@@ -154,6 +154,29 @@ def from_samples(
     return _resample(name, samples, rate_in, sample_rate)
 
 
+def squeeze(frames: np.ndarray, length: int) -> np.ndarray:
+    """Return a matrix of frames resampled along time to fewer, each column as if it were a sound.
+
+    Like `librosa.resample` from rate n to rate `length`, cut to `length`: what lies beyond both
+    ends counts as zero.
+
+    Args:
+        frames: (n, columns) floats, n at least `length`.
+        length: Number of frames wanted.
+
+    Returns:
+        (length, columns), of the dtype of `frames`.
+    """
+    import soxr
+
+    if len(frames) == length:
+        return frames
+    squeezed = np.zeros((length, frames.shape[1]), frames.dtype)
+    resampled = soxr.resample(np.ascontiguousarray(frames), len(frames), length, quality="HQ")
+    squeezed[: len(resampled)] = resampled[:length]  # soxr gives one frame more or less
+    return squeezed
+
+
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator:
     """Yield the `soundfile.SoundFile`, whole as far as its header tells."""

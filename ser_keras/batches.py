@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ser_keras import audio
 from ser_keras.errors import SerKerasError
 
 MAX_FRAMES = 100_000
 _BAND_EPSILON = 1e-6  # of `band_clip`
 _FITTED = ("feature", "scalar")  # kinds that need statistics of the training clips
 _CHOICES = {
-    "fit": ("pad", "crop", "resize", "mean"),
+    "fit": ("pad", "crop", "squeeze", "resize", "mean"),
     "axes": ("time_first", "feature_first"),
     "channel": (False, True),
     "mask": (False, True),
@@ -31,9 +32,10 @@ class BatchSpec:
 
     Args:
         frames: Length that every clip gets; None means the longest of its batch.
-        fit: How it gets there. "pad" and "crop" add `pad_value` on the right or cut there; "resize"
-            interpolates linearly along time, first and last frame kept; "mean" leaves the mean over
-            time alone.
+        fit: How it gets there. "pad" and "crop" add `pad_value` on the right or cut there;
+            "squeeze" adds likewise, but resamples what is longer, as if each feature were a sound;
+            "resize" interpolates linearly along time, first and last frame kept; "mean" leaves the
+            mean over time alone.
         pad_value: What is added.
         axes: "time_first" is (frames, features), "feature_first" (features, frames).
         channel: Whether an axis of one channel comes last.
@@ -75,8 +77,8 @@ class BatchSpec:
         object.__setattr__(self, "pad_value", float(self.pad_value))
         if self.fit == "mean" and self.mask:
             raise _refusal("mask", True, "False where fit is 'mean': no frames are left")
-        if self.frames is None and self.fit == "resize":
-            raise _refusal("frames", None, "a number where fit is 'resize'")
+        if self.frames is None and self.fit in ("squeeze", "resize"):
+            raise _refusal("frames", None, f"a number where fit is {self.fit!r}")
         if self.frames is None and self.fit != "mean" and self.normalize_after_padding:
             # else a clip's features would depend on its neighbours in the batch
             raise _refusal("frames", None, "a number where normalize_after_padding is True")
@@ -257,7 +259,7 @@ def _fit_length(clip: np.ndarray, spec: BatchSpec, frames: int) -> np.ndarray:
         share = (position - before)[:, None]
         return clip[before] * (1 - share) + clip[after] * share
     if len(clip) >= frames:
-        return clip[:frames]
+        return audio.squeeze(clip, frames) if spec.fit == "squeeze" else clip[:frames]
     padded = np.full((frames, clip.shape[1]), spec.pad_value)
     padded[: len(clip)] = clip
     return padded

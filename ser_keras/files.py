@@ -156,10 +156,30 @@ def lock(path: str | os.PathLike) -> Iterator[None]:
     from filelock import FileLock
 
     target = Path(path)
+    held = FileLock(f"{target}.lock")
     with guarded(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{target}.lock"):
+        held.acquire()
+    try:
         yield
+    finally:
+        held.release()
+
+
+def is_locked(path: str | os.PathLike) -> bool:
+    """Return whether somebody holds `lock(path)` now."""
+    from filelock import FileLock, Timeout
+
+    if not Path(f"{path}.lock").exists():
+        return False
+    lock = FileLock(f"{path}.lock")
+    try:
+        with guarded(path):
+            lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
@@ -181,6 +201,12 @@ def remove(path: str | os.PathLike) -> None:
         shutil.rmtree(target)
     else:
         target.unlink(missing_ok=True)
+
+
+def sweep(folder: str | os.PathLike) -> None:
+    """Remove what killed processes left half-written below a folder that nobody writes to now."""
+    for path in list(Path(folder).rglob(".*.partial*")):
+        remove(path)
 
 
 def require_space(folder: str | os.PathLike, needed: int) -> None:

@@ -1,29 +1,57 @@
-"""The table of the runs that are kept: read, shown, and written into the documents.
+"""The tables of the runs that are kept: read, shown, and written into the documents.
 
-Run it as `python -m ser_keras.ledger show` or `write`. No figure in a document is typed by hand.
-Kept runs lie in results/ledger, apart from whatever a user trains in results/runs.
+Run it as `python -m ser_keras.ledger run`, `show` or `write`; what is run says `matrix`. No figure
+in a document is typed by hand. Kept runs lie in results/ledger, apart from whatever a user trains
+in results/runs.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_keras import console, files, metrics, runs
+from ser_keras import console, files, metrics, recipes, report, runs
 from ser_keras.errors import SerKerasError
+from ser_keras.matrix import LEDGER
 from ser_keras.runs import Run
 
 BEGIN = "<!-- figures: written by python -m ser_keras.ledger write -->"
 END = "<!-- end of figures -->"
-LEDGER = files.RESULTS / "ledger"
+PICTURES = files.RESULTS / "pictures"
 README = files.ROOT / "README.md"
 RESULTS_README = files.RESULTS / "README.md"
-COLUMNS = (
-    *("system", "corpus", "protocol", "published", "accuracy", "UAR", "best baseline"),
-    *("runs", "verdict"),
+CORRECTED = "-corrected"
+LADDER = ("paper", "random", "text", "speaker", "speaker-text", "corpus")  # ever less is shared
+
+_SPREAD = (
+    "±: standard deviation over folds where there are several, else over seeds; the figure itself "
+    "is the mean over folds of the means over seeds, never the best of them. A single run shows "
+    "its 95 % bootstrap interval."
 )
+_SHORTCUTS = (
+    "the best of the shortcuts (majority class, duration, loudness, mean spectrum, MFCC "
+    "statistics) fitted to the same training clips; a system that does not beat it has learned "
+    "nothing"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells under their header."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """Return it as aligned columns."""
+        return console.table(self.header, [[c.replace("**", "") for c in r] for r in self.rows])
+
+    def markdown(self) -> str:
+        """Return it in Markdown."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 @dataclass(frozen=True)
@@ -38,59 +66,57 @@ class Row:
         return told["recipe"], told["split"]["corpus"], told["split"]["protocol"]
 
     @property
-    def synthetic(self) -> bool:
-        return self.runs[0].metrics["synthetic"]
+    def corpus(self) -> str:
+        """The corpus by its name, with a mark if it is synthetic."""
+        return self.key[1] + runs.synthetic_mark(self.runs[0].metrics["synthetic"])
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds that there are runs of."""
+        return sorted({run.metrics["split"]["fold"] for run in self.runs})
+
+    def mean(self, value: Callable[[Run], float]) -> float:
+        """Return the mean over folds of the means over seeds."""
+        return statistics.fmean(self._by_fold(value))
 
     def figure(self, metric: str) -> str:
-        """Return the mean over runs with its spread; of a single run, its 95 % interval."""
+        """Return the mean of the test clips' metric with its spread; of one run its interval."""
         figures = [getattr(run.scores(), metric) for run in self.runs]
-        values = [figure.value for figure in figures]
-        mean = f"{statistics.fmean(values):.4f}"
-        if len(values) == 1:
-            return f"{mean} [{figures[0].low:.3f}, {figures[0].high:.3f}]"
-        return f"{mean} ± {statistics.stdev(values):.4f}"
+        mean = self.mean(lambda run: getattr(run.scores(), metric).value)
+        if len(figures) == 1:
+            return f"{mean:.4f} [{figures[0].low:.3f}, {figures[0].high:.3f}]"
+        by_fold = self._by_fold(lambda run: getattr(run.scores(), metric).value)
+        spread = by_fold if len(by_fold) > 1 else [figure.value for figure in figures]
+        return f"{mean:.4f} ± {statistics.stdev(spread):.4f}"
 
-    def best_baseline(self) -> str:
-        """Return the baseline of the highest UAR and that, as means over runs; "-" if unknown."""
-        told = [run.baselines() for run in self.runs]
-        known = set.intersection(*map(set, told))
-        uar = {name: statistics.fmean(one[name].uar.value for one in told) for name in known}
-        if not uar:
-            return "-"
-        best = min(uar, key=lambda name: (-uar[name], name))
-        return f"{best} {uar[best]:.4f}"
+    def best_baseline(self, metric: str) -> tuple[str, float] | None:
+        """Return the baseline of the highest mean and that; None where runs know of none."""
+        known = set.intersection(*(set(run.baselines()) for run in self.runs))
+        means = {
+            name: self.mean(lambda run, name=name: getattr(run.baselines()[name], metric).value)
+            for name in known
+        }
+        return max(means.items(), key=lambda item: (item[1], item[0]), default=None)
+
+    def chance(self) -> float:
+        """Return the UAR of whoever always says the same: one by the emotions of the test clips."""
+        emotions = self.runs[0].scores().per_class.values()
+        return 1 / sum(emotion["n"] > 0 for emotion in emotions)
 
     def verdict(self) -> str:
         """Return what the runs say of the published figure, each for itself where they differ."""
-        split = self.runs[0].metrics["split"]
+        _, corpus, protocol = self.key
         told = [
-            metrics.verdict(
-                run.scores(), run.published, protocol=split["protocol"], corpus=split["corpus"]
-            )
+            metrics.verdict(run.scores(), run.published, protocol=protocol, corpus=corpus)
             for run in self.runs
         ]
         counts = {verdict: told.count(verdict) for verdict in dict.fromkeys(told)}
         return ", ".join(v if len(counts) == 1 else f"{v} ({n})" for v, n in counts.items())
 
-    def cells(self) -> list[str]:
-        """Return the row's cells, in the order of `COLUMNS`."""
-        recipe, corpus, protocol = self.key
-        published = self.runs[0].published
-        words = "nothing"
-        if published is not None:
-            words = f"{published.metric} {published.value:.4f}"
-            words += f" (n = {published.n})" if published.n else ""
-        name = f"{corpus} (synthetic)" if self.synthetic else corpus
+    def _by_fold(self, value: Callable[[Run], float]) -> list[float]:
         return [
-            recipe,
-            name,
-            protocol,
-            words,
-            self.figure("accuracy"),
-            self.figure("uar"),
-            self.best_baseline(),
-            str(len(self.runs)),
-            self.verdict(),
+            statistics.fmean(value(r) for r in self.runs if r.metrics["split"]["fold"] == fold)
+            for fold in self.folds
         ]
 
 
@@ -101,45 +127,113 @@ def rows(folder: Path = LEDGER) -> list[Row]:
         run = runs.read(seal.parent)
         if seal.parents[2].name == run.metrics["recipe"]:
             groups.setdefault(Row((run,)).key, []).append(run)
-    return [Row(tuple(group)) for _, group in sorted(groups.items())]
+    order = sorted(groups, key=lambda key: (*key[:2], LADDER.index(key[2])))
+    return [Row(tuple(groups[key])) for key in order]
+
+
+def published(found: Iterable[Row]) -> Table:
+    """Return what was published beside what the protocol that repeats it gives."""
+    header = ("system", "corpus", "protocol", "published", "chosen on", "measured")
+    cells = []
+    for row in found:
+        figure = row.runs[0].published
+        recipe, corpus, protocol = row.key
+        if protocol != ("paper" if figure is None else figure.protocol):
+            continue
+        metric = "uar" if figure is None else figure.metric
+        words = "nothing" if figure is None else _published(figure, corpus)
+        chosen = "" if figure is None else figure.selected_on or ""
+        measured = f"{_NAMES[metric]} {row.figure(metric)}"
+        baseline = _named(row.best_baseline(metric))
+        facts = [words, chosen, measured, baseline, str(len(row.runs)), row.verdict()]
+        cells.append([recipe, row.corpus, protocol, *facts])
+    return Table((*header, "best baseline", "runs", "verdict"), cells)
+
+
+def ladder(found: Iterable[Row]) -> Table:
+    """Return the UAR of each recipe and corpus under every protocol, the best baseline's beside."""
+    steps: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in found:
+        steps.setdefault((row.key[0], row.corpus), {})[row.key[2]] = row
+    cells = [
+        [*system, *(_step(of.get(protocol)) for protocol in LADDER), _chance(of.values())]
+        for system, of in steps.items()
+    ]
+    return Table(("system", "corpus", *LADDER, "chance"), cells)
+
+
+def complete(found: Iterable[Row]) -> Table:
+    """Return a row for each recipe, corpus and protocol."""
+    header = ("system", "corpus", "protocol", "runs", "folds", "accuracy", "UAR", "best baseline")
+    cells = []
+    for row in found:
+        recipe, _, protocol = row.key
+        counts = [str(len(row.runs)), str(len(row.folds))]
+        figures = [row.figure("accuracy"), row.figure("uar"), _named(row.best_baseline("uar"))]
+        error = row.mean(lambda run: run.scores().calibration["ece"])
+        cells.append([recipe, row.corpus, protocol, *counts, *figures, f"{error:.3f}"])
+    return Table((*header, "calibration error"), cells)
+
+
+def corrections(found: Iterable[Row]) -> Table:
+    """Return the paired tests of systems and their corrections, where both saw the same split."""
+    header = ("system", "corpus", "protocol", "clips", "only it", "only its correction", "p")
+    by_key = {row.key: row for row in found}
+    cells = []
+    for (recipe, *where), row in by_key.items():
+        corrected = by_key.get((recipe + CORRECTED, *where))
+        tests = [] if corrected is None else list(_paired(row, corrected))
+        if tests:
+            columns = [
+                (f"{t.n}", f"{t.first_only}", f"{t.second_only}", f"{t.p:.2g}") for t in tests
+            ]
+            cells.append(
+                [recipe, row.corpus, where[1], *map(", ".join, zip(*columns, strict=True))]
+            )
+    return Table(header, cells)
+
+
+def commands(found: Iterable[Row]) -> list[str]:
+    """Return the commands that make all runs: of each row one, or one for the folds alike."""
+    lines = []
+    for row in found:
+        recipe, corpus, protocol = row.key
+        seeds: dict[int, list[int]] = {}  # by fold
+        for run in row.runs:
+            split = run.metrics["split"]
+            seeds.setdefault(split["fold"], []).append(split["seed"])
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for fold, of in sorted(seeds.items()):
+            alike.setdefault(tuple(sorted(of)), []).append(fold)
+        lines += [
+            f"python -m ser_keras.ledger run --recipe {recipe} --corpus {corpus} "
+            f"--protocol {protocol} --fold {_listed(folds)} --seed {_listed(of)}"
+            for of, folds in alike.items()
+        ]
+    return lines
 
 
 def show(folder: Path = LEDGER) -> str:
-    """Return the table as text."""
-    return console.table(COLUMNS, [row.cells() for row in rows(folder)])
+    """Return all tables as text."""
+    found = rows(folder)
+    tables = (published(found), ladder(found), complete(found), corrections(found))
+    return "\n\n".join(table.text() for table in tables if table.rows)
 
 
-def markdown(found: Iterable[Row]) -> str:
-    """Return the table in Markdown, with the command that makes each row."""
-    found = list(found)
-    lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
-    lines += [_line(row.cells()) for row in found]
-    commands = dict.fromkeys(run.metrics["command"] for row in found for run in row.runs)
-    made = "\n".join(commands)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "Accuracy and UAR (mean recall of the emotions) of the test clips, which were scored "
-            "once. Of several runs: mean ± deviation over seeds. Of one: 95 % bootstrap interval. "
-            "Best baseline: the UAR of the best shortcut (majority class, duration, loudness, mean "
-            "spectrum, MFCC statistics) fitted to the same training clips; a system that does not "
-            "beat it has learned nothing. Made by:",
-            "",
-            f"```\n{made}\n```",
-        ]
-    )
+def documents(folder: Path = LEDGER) -> dict[Path, str]:
+    """Return for each document what it tells of the runs, in Markdown."""
+    found = rows(folder)
+    return {README: _overview(found), RESULTS_README: _details(found)}
 
 
-def write(folder: Path = LEDGER, documents: Sequence[Path] = (README, RESULTS_README)) -> None:
-    """Write the table into the documents, between the marks that they have for it."""
-    table = markdown(rows(folder))
-    for path in documents:
-        files.write_text(path, filled(path.read_text(encoding="utf-8"), table, path))
+def write(folder: Path = LEDGER) -> None:
+    """Write the tables into the documents, between the marks that they have for them."""
+    for path, tables in documents(folder).items():
+        files.write_text(path, filled(path.read_text(encoding="utf-8"), tables, path))
 
 
-def filled(text: str, table: str, path: Path) -> str:
-    """Return a document's text with the table between its marks.
+def filled(text: str, tables: str, path: Path) -> str:
+    """Return a document's text with the tables between its marks.
 
     Raises:
         SerKerasError: The document has no such marks.
@@ -148,11 +242,167 @@ def filled(text: str, table: str, path: Path) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise SerKerasError(path, "has no place for the figures", f"Add {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    return f"{before}{BEGIN}\n{tables}\n{END}{after}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _overview(found: Sequence[Row]) -> str:
+    measured = {row.key[0] for row in found}
+    missing = [name for name in recipes.names() if name not in measured]
+    told = [
+        published(found).markdown(),
+        f"Measured on the test clips, which were scored once, by the metric that was published. "
+        f"{_SPREAD} *Best baseline*: {_SHORTCUTS}. *Chosen on*: `test` where the authors chose "
+        "their model on the clips that they report. *Verdict*: `reproduced` if the published "
+        "figure lies in a run's 95 % interval, `above` or `below` if not, `not comparable` where "
+        "corpus, protocol or number of clips differ.",
+    ]
+    if missing:
+        told.append(f"Not measured yet: {', '.join(missing)}.")
+    told += [
+        "What is left when less is shared between training and test, as UAR (mean recall of the "
+        "emotions):",
+        ladder(found).markdown(),
+        f"Means over folds and seeds. In brackets {_SHORTCUTS}; bold: it does. Empty: not "
+        "measured. *Chance* is one by the number of emotions. Every row with its runs, folds and "
+        "spread, and the commands that make it: [results/README.md](results/README.md).",
+    ]
+    return "\n\n".join(told)
+
+
+def _details(found: Sequence[Row]) -> str:
+    told = [
+        complete(found).markdown(),
+        "Accuracy and UAR (mean recall of the emotions) of the test clips, which were scored "
+        f"once. {_SPREAD} *Best baseline*: the UAR of {_SHORTCUTS}. *Calibration error*: the "
+        f"expected one, over {metrics.BINS} bins of confidence. *Folds*: those that were run.",
+    ]
+    tests = corrections(found)
+    if tests.rows:
+        told += [
+            "What the mistakes were worth: test clips that only the published system or only its "
+            "correction labelled rightly, on equal splits, and the exact McNemar test of them; for "
+            "each seed, over its folds:",
+            tests.markdown(),
+        ]
+    return "\n\n".join([*told, "Made by:", "```\n" + "\n".join(commands(found)) + "\n```"])
+
+
+_NAMES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro F1"}
+
+
+def _published(figure: recipes.Published, corpus: str) -> str:
+    n = f"n = {figure.n}" if figure.n else ""
+    elsewhere = figure.corpus if figure.corpus != corpus else ""
+    facts = ", ".join(filter(None, (n, elsewhere)))
+    return f"{_NAMES[figure.metric]} {figure.value:.4f}" + (f" ({facts})" if facts else "")
+
+
+def _named(best: tuple[str, float] | None) -> str:
+    return "-" if best is None else f"{best[0]} {best[1]:.4f}"
+
+
+def _step(row: Row | None) -> str:
+    if row is None:
+        return ""
+    uar, best = row.mean(lambda run: run.scores().uar.value), row.best_baseline("uar")
+    if best is None:
+        return f"{uar:.3f}"
+    network = f"**{uar:.3f}**" if uar > best[1] else f"{uar:.3f}"
+    return f"{network} ({best[1]:.3f})"
+
+
+def _chance(of: Iterable[Row]) -> str:
+    return ", ".join(dict.fromkeys(f"{row.chance():.3f}" for row in of))
+
+
+def _paired(first: Row, second: Row) -> Iterator[metrics.Paired]:
+    """Yield the test of each seed under which both were run on equal splits, its folds together."""
+    import pandas as pd
+
+    def by_split(row: Row) -> dict[tuple, Run]:
+        keys = ("seed", "fold", "hash")
+        return {tuple(run.metrics["split"][key] for key in keys): run for run in row.runs}
+
+    mine, theirs = by_split(first), by_split(second)
+    shared = sorted(mine.keys() & theirs.keys())
+    for seed in dict.fromkeys(key[0] for key in shared):
+        sides = [
+            pd.concat(
+                [_test_clips(of[key]).assign(fold=key[1]) for key in shared if key[0] == seed]
+            )
+            for of in (mine, theirs)
+        ]
+        both = sides[0].merge(sides[1], on=["path", "emotion", "fold"], suffixes=("", "_corrected"))
+        yield metrics.paired(both["emotion"], both["predicted"], both["predicted_corrected"])
+
+
+def _test_clips(run: Run):
+    table = files.read_csv(run.folder / "predictions.csv", dtype="string")
+    return table.loc[table["role"] == "test", ["path", "emotion", "predicted"]]
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def draw(folder: Path = LEDGER, out: Path = PICTURES) -> list[Path]:
+    """Draw the ladder of all runs, and for each system what it makes of unseen speakers and texts.
+
+    The latter only where a protocol was run that keeps speakers or texts apart.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SerKerasError: There is no finished run.
+    """
+    found = rows(folder)
+    if not found:
+        raise SerKerasError(folder, "holds no finished run", "Make some with the action run")
+    paths = [out / "ladder.png"]
+    report.ladder(list(map(_rung, found)), paths[0], "What is left when less is shared")
+    systems: dict[tuple[str, str], list[Row]] = {}
+    for row in found:
+        systems.setdefault(row.key[:2], []).append(row)
+    for (recipe, corpus), some in systems.items():
+        if {row.key[2] for row in some}.isdisjoint(("text", "speaker", "speaker-text")):
+            continue
+        paths.append(out / f"speaker-text-{recipe}-{corpus}.png")
+        title = f"{recipe} on {some[0].corpus}: speakers and texts, seen and unseen"
+        report.speaker_text_grid(list(map(_rung, some)), paths[-1], title, clips=_scored(some))
+    return paths
+
+
+def _rung(row: Row) -> report.Rung:
+    recipe, corpus, protocol = row.key
+    figures, published = [run.scores().uar for run in row.runs], row.runs[0].published
+    values = [figure.value for figure in figures]
+    ends = (min(values), max(values)) if len(values) > 1 else (figures[0].low, figures[0].high)
+    baseline = row.best_baseline("uar")
+    return report.Rung(
+        recipe=recipe,
+        corpus=row.corpus,
+        protocol=protocol,
+        value=row.mean(lambda run: run.scores().uar.value),
+        low=ends[0],
+        high=ends[1],
+        n=round(len(row.folds) * row.mean(lambda run: run.scores().n)),
+        baseline=None if baseline is None else baseline[1],
+        chance=row.chance(),
+        published=published.value if published and published.corpus in ("", corpus) else None,
+    )
+
+
+def _scored(found: Sequence[Row]):
+    """Return a row for each test clip of each run, with the protocol of the run."""
+    import pandas as pd
+
+    tables = []
+    for run in (run for row in found for run in row.runs):
+        table = files.read_csv(run.folder / "predictions.csv", dtype="string")
+        table = table[table["role"] == "test"]
+        tables.append(table.assign(protocol=run.metrics["split"]["protocol"]))
+    return pd.concat(tables, ignore_index=True)
 
 
 if __name__ == "__main__":  # `python -m` names this file; arguments are the command line's worry

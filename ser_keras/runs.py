@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import math
 import platform
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_keras import (
+    audit,
     augment,
     baselines,
     bundle,
@@ -98,12 +100,8 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where the run lies unless the user says otherwise; a changed recipe has its own place."""
-        name = self.recipe.name
-        if self.recipe.to_json() != recipes.get(name).to_json():
-            name += "-" + files.digest(repr(self.recipe.settings()), size=3)
-        run = f"{self.protocol}-{self.fold}-seed{self.seed}"
-        return RUNS / name / self.index.corpus / run
+        """Where the run lies unless the user says otherwise."""
+        return RUNS / place(self.recipe, self.index.corpus, self.protocol, self.fold, self.seed)
 
     @property
     def command(self) -> str:
@@ -131,6 +129,14 @@ class Plan:
         }
 
 
+def place(recipe: Recipe, corpus: str, protocol: str, fold: int, seed: int) -> Path:
+    """Return where a run lies in the folder of all; a changed recipe has its own place."""
+    name = recipe.name
+    if recipe.to_json() != recipes.get(name).to_json():
+        name += "-" + files.digest(repr(recipe.settings()), size=3)
+    return Path(name, corpus, f"{protocol}-{fold}-seed{seed}")
+
+
 def run(
     plan: Plan,
     out: Path | None = None,
@@ -141,6 +147,8 @@ def run(
     on_split: Callable[[splits.Split], None] | None = None,
 ) -> Run:
     """Train, score and seal one run; one that is finished already is returned as it is.
+
+    Where another process trains in the same folder, it is waited for.
 
     Args:
         plan: What is to be run.
@@ -156,15 +164,23 @@ def run(
             what the sides of the split share; the disk is full.
         KeyboardInterrupt: Ctrl-C; `resume` goes on after the last finished epoch.
     """
+    folder = Path(out or plan.folder)
+    if is_training(folder):
+        console.say(f"Another process trains {folder}; waiting for it.")
+    with files.lock(_gate(folder)):
+        return _run(plan, folder, resume, fresh, cache, on_split)
+
+
+def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_split) -> Run:
     begun = time.perf_counter()
     recipe, index = plan.recipe, _known_emotions(plan.recipe, plan.index)
-    folder = Path(out or plan.folder)
     split = splits.make(index, plan.protocol, seed=plan.seed, fold=plan.fold, paper=recipe.paper)
     finished = None if fresh else read(folder)
     if finished is not None and finished.is_of(plan, split):
         console.say(f"{folder} holds this run, finished; --fresh would train it again.")
         return finished
     _claim(folder, plan.settings(split), resume=resume, fresh=fresh)
+    files.sweep(folder)
     say_split(split)
     _check_leaks(index, split, cache)
     split.write(folder / "split.csv")
@@ -214,6 +230,7 @@ def run(
     if plan.quantize:
         show_engines(folder, validation)
     _write_evidence(folder, plan, fitted, scores, predictions)
+    _draw_attention(folder / "attention.png", plan, fitted.network, pipeline, split, store)
     sealed = {
         "format": FORMAT,
         **facts,
@@ -233,6 +250,11 @@ def run(
     files.write_json(folder / SEAL, sealed)
     files.remove(folder / training.CHECKPOINT)
     return Run(folder, sealed)
+
+
+def is_training(folder: Path) -> bool:
+    """Return whether a process trains in this run folder now."""
+    return files.is_locked(_gate(folder))
 
 
 def read(folder: Path) -> Run | None:
@@ -309,22 +331,25 @@ def show_engines(folder: Path, inputs: dict[str, np.ndarray]) -> None:
     console.show(console.table(header, rows))
 
 
-def evaluate(bundle_, predictions, emotions, out: Path) -> str:
+def evaluate(bundle_, predictions, emotions, out: Path, cache: Path = files.CACHE) -> str:
     """Return a model's scores on labelled recordings as text, and draw its confusion matrix.
 
-    Warns of recordings that the model was trained on.
+    Beside them stands what the recordings share with those that the model learned from, and so what
+    the scores stand for. Warns of recordings that it learned from themselves.
 
     Args:
         bundle_: The Bundle that predicted.
         predictions: A `Prediction` for each recording.
         emotions: What each really is.
         out: Folder for confusion_matrix_test.png.
+        cache: Where it is remembered what the files hold.
     """
     truth = [bundle_.labels.index(emotion) for emotion in emotions]
     probabilities = np.array([list(p.probabilities.values()) for p in predictions])
     scores = metrics.score(truth, probabilities, bundle_.labels)
-    found, _ = Memory().inspect([p.file for p in predictions])
-    contents = [clip.content for clip in found.values()]
+    found, _ = Memory(cache).inspect([p.file for p in predictions])
+    given = {path: clip.content for path, clip in found.items()}
+    contents = list(given.values())
     manifest = bundle_.manifest
     if learned := sum(map(set(manifest["training_clips"]).__contains__, contents)):
         console.warn(
@@ -355,7 +380,29 @@ def evaluate(bundle_, predictions, emotions, out: Path) -> str:
     split = manifest["split"] if own else {"corpus": "other clips", "protocol": "none"}
     figures = manifest["recipe"]["published"]
     published = Published(**figures[0]) if figures else None
-    return "\n\n".join(["", table, summary_table, comparison(scores, published, split)])
+    shared = _shared(bundle_, given, cache)
+    return "\n\n".join(["", table, summary_table, shared, comparison(scores, published, split)])
+
+
+def _shared(bundle_, given: dict[str, str], cache: Path) -> str:
+    """Return what recordings share with those that a model learned from, as text."""
+    told = bundle_.manifest
+    found = audit.against(
+        given,
+        told["training_clips"],
+        bundle_.folder / "split.csv",
+        told["split"]["corpus"],
+        cache=cache,
+    )
+    if found.report.test["near"] is None:
+        console.say(
+            "Near-duplicates are not known: the cache has no fingerprints of the clips that the "
+            f"model learned from. Where its corpus lies at hand, this makes them: python -m "
+            f"ser_keras.audit {bundle_.folder} --data DIR"
+        )
+    rows = [[noun, found.share(kind)] for kind, noun in audit.KINDS.items()]
+    lines = console.table(["what these clips share with those it learned from", ""], rows)
+    return f"{lines}\nSo these are figures on {found.measures}."
 
 
 def comparison(scores: metrics.Scores, published: Published | None, split: dict) -> str:
@@ -388,7 +435,7 @@ def _as_text(value: object) -> str:
 def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
     """Make the folder this run's, or refuse to touch what lies there."""
     kept = folder / training.CHECKPOINT / _SETTINGS
-    if fresh and (kept.exists() or (folder / SEAL).exists()):
+    if fresh and (kept.exists() or training.has_begun(folder) or (folder / SEAL).exists()):
         files.remove(folder / SEAL)
         files.remove(folder / training.CHECKPOINT)
     if (folder / SEAL).exists():
@@ -403,9 +450,20 @@ def _claim(folder: Path, settings: dict, *, resume: bool, fresh: bool) -> None:
             raise SerKerasError(folder, "holds an unfinished run of other settings", remedy)
         return
     ours = kept.exists() or (folder / "split.csv").exists()
-    if folder.exists() and not ours and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not ours and (not folder.is_dir() or _strangers(folder)):
         raise SerKerasError(folder, "holds other things than a run", "Choose an empty folder")
     files.write_json(kept, settings)
+
+
+def _strangers(folder: Path) -> list[Path]:
+    """Return what is not ours in a folder; a run killed in its first moment left a checkpoint."""
+    return [path for path in folder.iterdir() if path.name != training.CHECKPOINT]
+
+
+def _gate(folder: Path) -> Path:
+    """Return what is locked while a process trains in the folder: beside it, for it may be new."""
+    folder = folder.absolute()
+    return folder.with_name(f".{folder.name}")
 
 
 def _known_emotions(recipe: Recipe, index: corpora.Index) -> corpora.Index:
@@ -491,6 +549,27 @@ def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions)
     report.training_history(history, folder / "training_history.png", title)
     for part, value in scores.items():
         report.confusion_matrix(value, folder / f"confusion_matrix_{part}.png", f"{title}, {part}")
+    report.reliability(scores["test"], folder / "reliability.png", f"{title}, test")
+
+
+def _draw_attention(path: Path, plan: Plan, network, pipeline: Pipeline, split, store) -> None:
+    """Draw what the network's attention weighs in the test clips, if it has any."""
+    from ser_keras.layers import AttentionPooling
+
+    layer = next((one for one in network.layers if isinstance(one, AttentionPooling)), None)
+    if layer is None:
+        return
+    test = split.part("test")
+    attention = report.Attention(
+        weights=layer.weights_in(network, pipeline.inputs([store[c] for c in test["content"]])),
+        paths=[plan.index.locate(clip) for clip in test["path"]],
+        emotions=list(test["emotion"]),
+        features=pipeline.features,
+        rows=math.prod(one.strides[0] for one in network.layers if hasattr(one, "strides")),
+        over_time=pipeline.batch.axes == "time_first",
+    )
+    title = f"{plan.recipe.name} on {_corpus_title(plan.index)}: attention in the test clips"
+    report.attention(attention, path, title)
 
 
 def summary(recipe: Recipe, network) -> str:

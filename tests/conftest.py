@@ -34,14 +34,20 @@ def real_corpora() -> Path:
 
 @pytest.fixture(scope="session")
 def voice():
-    """Return a function that makes speech-like samples: a buzz with vibrato, and noise."""
+    """Return a function that makes speech-like samples: a buzz with vibrato, and noise.
+
+    Every tenth of a second or so each harmonic gets another level, so that two clips of one pitch
+    are two recordings and no near-duplicates.
+    """
 
     def make(pitch: float, seconds: float = 1.0, rate: int = 22_050, seed: int = 0) -> np.ndarray:
         rng = np.random.default_rng(seed)
         time = np.arange(int(seconds * rate)) / rate
         pitch = pitch * rng.uniform(0.95, 1.05) * (1 + 0.02 * np.sin(2 * np.pi * 5 * time))
         phase = 2 * np.pi * np.cumsum(pitch) / rate
-        buzz = sum(np.sin(k * phase) / k for k in range(1, 8))
+        knots = np.cumsum(rng.uniform(0.05, 0.15, int(20 * seconds) + 2))  # s
+        levels = rng.uniform(0.1, 1.5, (8, len(knots)))
+        buzz = sum(np.interp(time, knots, levels[k]) * np.sin(k * phase) / k for k in range(1, 8))
         samples = 0.1 * buzz + 0.003 * rng.normal(size=len(time))
         return samples.astype(np.float32)
 

@@ -14,8 +14,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # each may import what stands before it, and nothing behind it
 ORDER = (
     "errors files console seeding audio features batches cache corpora splits leakage "
-    "audit augment layers recipes engines prediction bundle metrics baselines training "
-    "report stress runs ledger cli"
+    "listings audit known_splits augment layers recipes engines prediction bundle metrics "
+    "baselines training report stress runs matrix ledger cli"
 ).split()
 LIGHT = (
     "errors files console audio features batches corpora engines prediction bundle cli.use"

@@ -1,24 +1,18 @@
 """The auditor: planted leaks are found, none is invented, and the unknown is never called clean."""
 
-import json
-
 import pytest
 import soundfile
 
-from ser_keras import audio, audit, splits
-from ser_keras.cli import audit as command
+from ser_keras import audio, audit, leakage, splits
+from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
-from tests.test_leakage import RATE, babble
+from tests.lists import emobox_fold, tess, write
+from tests.test_leakage import RATE, babble, noisy
 
 CLIPS = [  # speaker, text, role: test shares neither with training
     *((f"s{i}", f"t{j}", "train") for i in range(3) for j in range(3)),
     *((f"s{i}", f"t{j}", "test") for i in (3, 4) for j in (3, 4)),
 ]
-
-
-def write(path, samples, rate=RATE, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, samples, rate, **options)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +58,20 @@ def as_flac(path, samples):
     write(path.with_suffix(".flac"), pcm, rate)
 
 
+def encoded(kind):
+    return lambda path, x: write(path.with_suffix(f".{kind.lower()}"), x, format=kind)
+
+
 PLANTED = {
     "copy": ("content", lambda path, x: write(path, x)),
+    "lossless": ("content", as_flac),
     "gain": ("near", lambda path, x: write(path, 0.3 * x)),
     "trim": ("near", lambda path, x: write(path, x[RATE // 5 :])),
+    "pad": ("near", lambda path, x: write(path, [0.0] * (RATE // 5) + list(x))),
     "resample": ("near", resampled),
-    "lossless": ("content", as_flac),
-    "encode": ("near", lambda path, x: write(path.with_suffix(".ogg"), x, format="OGG")),
+    "noise": ("near", lambda path, x: write(path, noisy(x))),
+    "ogg": ("near", encoded("OGG")),
+    "mp3": ("near", encoded("MP3")),
 }
 
 
@@ -86,6 +87,35 @@ def test_a_planted_copy_is_found_and_nothing_else(lay, tmp_path, leak):
     (pair,) = found.report.pairs
     assert (pair.first, pair.second) == (planted.name, "s0-t0.wav")
     assert found.failures() == (kind,)
+
+
+def test_all_leaks_in_one_list_are_told_apart(lay, tmp_path):
+    rows = []
+    for number, (name, (_, plant)) in enumerate(PLANTED.items()):
+        plant(tmp_path / f"{name}.wav", babble(number, seconds=1.2))
+        (planted,) = tmp_path.glob(f"{name}.*")
+        rows.append(f"{planted.name},s{number + 50},t{number + 50},test")
+    found = lay(*rows, "s0-t0.wav,s3,t3,train")  # and a speaker and a sentence of the test side
+    assert found.report.test == {"content": 2, "near": 7, "speaker": 1, "text": 1}
+    assert found.failures(audit.KINDS) == ("content", "near", "speaker", "text")
+    near = [pair for pair in found.report.pairs if pair.kind == "near"]
+    assert {pair.first.split(".")[0]: pair.second for pair in near} == {
+        name: f"s{number // 3}-t{number % 3}.wav"
+        for number, (name, (kind, _)) in enumerate(PLANTED.items())
+        if kind == "near"
+    }
+
+
+def test_a_copy_of_a_validation_clip_is_told_of_both_comparisons(lay, tmp_path):
+    write(tmp_path / "chosen-by.wav", 0.5 * babble(0, seconds=1.2))
+    write(tmp_path / "tested.wav", babble(60, seconds=1.2))
+    write(tmp_path / "chosen-by-too.wav", babble(60, seconds=1.2))
+    added = ["chosen-by.wav,s0,t0,validation", "chosen-by-too.wav,s8,t8,validation"]
+    found = lay(*added, "tested.wav,s9,t9,test")
+    assert (found.report.validation["near"], found.report.validation["content"]) == (1, 0)
+    assert (found.report.test["near"], found.report.test["content"]) == (0, 1)
+    shares = [found.share(kind, "validation") for kind in ("content", "near", "speaker", "text")]
+    assert shares == ["0 of 2", "1", "1 of 2", "1 of 2"]
 
 
 def test_a_copy_of_a_clip_within_a_side_is_no_leak(lay, tmp_path):
@@ -140,6 +170,7 @@ def test_a_shared_speaker_is_found(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
     found = lay("a.wav,s4,t0,train")
     assert (found.report.test["speaker"], found.rung) == (1, "text")
+    assert (found.share("speaker"), found.measures) == ("1 of 2", "seen speakers, unseen texts")
     assert found.failures(["speaker"]) == ("speaker",)
 
 
@@ -158,39 +189,11 @@ def test_one_clip_without_a_speaker_is_enough_not_to_know(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
     found = lay("a.wav,,t8,test")
     assert (found.report.test["speaker"], found.rung) == (None, "text")
-    assert "whether speakers are shared is unknown" in found.sentences()[-2]
-
-
-def test_columns_and_roles_are_guessed_and_said(lay, tmp_path):
-    rows = [f"{s}-{t}.wav;{s};{t};{'TRAIN' if role == 'train' else 'eval'}" for s, t, role in CLIPS]
-    found = lay(*rows, header="File Name;spk_id;Transcript;Split", clean=False)
-    assert found.rung == "speaker-text"
-    assert found.listing.notes == (
-        "Columns: path = File Name, speaker = spk_id, text = Transcript, role = Split, "
-        "TRAIN = train, eval = test",
+    assert (found.share("speaker"), found.measures) == (
+        "not known",
+        "speakers not known, unseen texts",
     )
-
-
-def test_eval_is_validation_where_another_side_is_the_test(lay):
-    rows = [f"{s}-{t}.wav,{s},{t},{role}" for s, t, role in CLIPS[:-1]]
-    found = lay(*rows, "s4-t4.wav,s4,t4,eval", clean=False)
-    assert found.listing.counts() == {"train": 9, "validation": 1, "test": 3}
-
-
-def test_a_list_of_numbered_folds_tests_on_one(lay):
-    rows = [f"{s}-{t}.wav,{s},{t},{int(role == 'test') + 1}" for s, t, role in CLIPS]
-    options = {"header": "path,speaker,text,fold", "clean": False}
-    assert lay(*rows, **options).listing.counts()["test"] == 9
-    assert lay(*rows, **options, fold="2").listing.counts()["test"] == 4
-    with pytest.raises(SerKerasError, match=r"has no fold 3\. It has 1, 2"):
-        lay(*rows, **options, fold="3")
-
-
-def test_a_list_without_a_test_side_is_scored_on_validation(lay):
-    rows = [f"{s}-{t}.wav,{s},{t},{'train' if r == 'train' else 'dev'}" for s, t, r in CLIPS]
-    found = lay(*rows, clean=False)
-    assert found.listing.counts() == {"train": 9, "validation": 0, "test": 4}
-    assert "There is no test side: validation is taken for it" in found.listing.notes
+    assert "whether speakers are shared is unknown" in found.sentences()[-2]
 
 
 def test_unreadable_clips_are_named_and_counted(lay, tmp_path):
@@ -212,14 +215,6 @@ def test_without_sound_copies_are_known_by_name_and_their_absence_is_not(lay):
     assert (found.report.test["content"], found.report.test["near"]) == (None, None)
     assert (found.rung, found.failures()) == ("speaker-text", ())
     assert lay("s0-t0.wav,s9,t9,test", sound=False).failures() == ("content",)
-
-
-def tess(root, sides):
-    """Lay clips out as TESS names them: (voice, word, emotion) of each side."""
-    for side, names in sides.items():
-        for name in names:
-            seed = sum(map(ord, name))
-            write(root / side / f"{name}.wav", babble(seed, seconds=0.6))
 
 
 def test_a_folder_with_sides_is_read_and_names_of_a_known_corpus_are(tmp_path, cache):
@@ -259,59 +254,12 @@ def test_voices_of_two_corpora_with_one_name_are_two(tmp_path):
     assert found.rung == "speaker-text"
 
 
-def emobox(root, sides):
-    """Write lists in EmoBox's form; clips are named by key as well as by a path of theirs."""
-    for side, names in sides.items():
-        rows = [
-            {
-                "key": f"tess-{name.replace('_', '-')}",
-                "dataset": "tess",
-                "wav": f"downloads/tess/{name}.wav",
-                "type": "raw",
-                "sample_rate": 24414,
-                "length": 1.4,
-                "task": "category",
-                "emo": "sad",
-                "channel": 1,
-            }
-            for name in names
-        ]
-        root.mkdir(exist_ok=True)
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        (root / f"tess_{side}_fold_1.jsonl").write_text(lines)
-
-
-SIDES = {"train": ["OAF_back_sad", "YAF_bar_sad"], "test": ["OAF_dog_sad", "YAF_bath_sad"]}
-
-
-@pytest.fixture
-def emobox_fold(tmp_path):
-    emobox(tmp_path / "fold_1", SIDES)
-    for names in SIDES.values():  # as another download has it: other folders, another format
-        for name in names:
-            target = tmp_path / "data" / "TESS" / name[:3] / f"{name}.flac"
-            write(target, babble(sum(map(ord, name)), seconds=0.6))
-    return tmp_path / "fold_1"
-
-
-def test_a_fold_of_emobox_is_read_and_its_clips_are_found(emobox_fold, cache):
-    found = audit.audit(emobox_fold, emobox_fold.parent / "data", cache=cache)
+def test_a_fold_of_emobox_is_read_and_its_clips_are_found(tmp_path, cache):
+    data = tmp_path / "data"
+    found = audit.audit(emobox_fold(tmp_path), data, cache=cache)
     assert found.report.test == {"content": 0, "near": 0, "speaker": 2, "text": 0}
     assert (found.rung, found.listing.form, found.skipped) == ("text", "JSON lines", ())
-    data = emobox_fold.parent / "data"
     assert f"4 clips found by name below {data}" in found.listing.notes
-
-
-def test_one_list_of_a_fold_finds_the_other_beside_it(emobox_fold):
-    one = audit.read(emobox_fold / "tess_test_fold_1.jsonl")
-    both = audit.read(sorted(emobox_fold.iterdir()))
-    assert one.counts() == both.counts() == {"train": 2, "validation": 0, "test": 2}
-
-
-def test_lists_of_several_folds_are_several_splits(tmp_path):
-    names = [f"x_{side}_fold_{n}.jsonl" for n in (1, 2) for side in ("train", "test")]
-    groups = audit.grouped([*(tmp_path / name for name in names), tmp_path / "run"])
-    assert [[path.name for path in group] for group in groups] == [names[:2], names[2:], ["run"]]
 
 
 def test_a_run_of_ours_is_read_with_its_corpus(tiny_index, tmp_path):
@@ -323,82 +271,100 @@ def test_a_run_of_ours_is_read_with_its_corpus(tiny_index, tmp_path):
     assert sum(found.listing.counts().values()) == 112
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "sentence"),
-    [
-        ("a.csv", "emotion,role\nsad,test\n", "has no column that names the clips"),
-        ("a.csv", "path,emotion\na.wav,sad\n", "tells no side of its clips. Add a column role"),
-        ("train.csv", "path\na.wav\n", "has no clip for test"),
-        ("a.csv", "path,role\n", "lists no clips"),
-        ("a.jsonl", '{"wav": "a.wav"}\n[1]\n', "line 2 is not a JSON object"),
-        ("a.jsonl", "{", "line 1 is not a JSON object"),
-    ],
-)
-def test_what_is_no_split_is_refused_by_a_sentence(tmp_path, name, text, sentence):
-    (tmp_path / name).write_text(text)
-    with pytest.raises(SerKerasError, match=sentence):
-        audit.audit(tmp_path / name, tmp_path)
-
-
-def test_a_folder_without_sides_is_refused(tmp_path):
-    with pytest.raises(SerKerasError, match="is no split"):
-        audit.audit(tmp_path)
-
-
-def status(*argv):
-    try:
-        command.main([str(argument) for argument in argv])
-    except SystemExit as stop:
-        return stop.code
-    return 0
-
-
 @pytest.fixture
-def leaking(emobox_fold):
-    """Arguments for a fold of which one test clip is a softer training clip."""
-    data = emobox_fold.parent / "data"
-    copy = data / "TESS" / "OAF" / "OAF_dog_sad.flac"
-    write(copy, 0.5 * babble(sum(map(ord, "OAF_back_sad")), seconds=0.6))
-    return [emobox_fold, "--data", data, "--cache", emobox_fold.parent / "cache"]
+def learned(sounds, tmp_path):
+    """What a bundle tells of a model that learned from the training clips of `CLIPS`."""
+    rows = [f"{s}-{t}.wav,{s},sad,{t},{role}" for s, t, role in CLIPS]
+    path = tmp_path / "run" / "split.csv"
+    path.parent.mkdir()
+    path.write_text("\n".join(["path,speaker,emotion,text,role", *rows, ""]))
+    names = [f"{s}-{t}.wav" for s, t, role in CLIPS if role == "train"]
+    contents = [audio.inspect(sounds / name).content for name in names]
+    return {"learned": contents, "split": path, "corpus": "own", "cache": tmp_path / "cache"}
 
 
-def test_the_exit_status_is_that_of_what_is_forbidden(leaking, tmp_path, capsys):
-    assert status(*leaking) == 1
-    assert status(*leaking, "--forbid", "content") == 0
-    assert status(*leaking, "--forbid", "text, content") == 1  # a copy says the same text
-    assert status(*leaking, "--no-sound") == 0
-    assert status(tmp_path / "nothing.csv") == 1
-    assert status(*leaking, "--forbid", "voices") == 2
-    assert status() == 2
-    assert "voices is none of content, near, speaker, text" in capsys.readouterr().err
+def given(*paths):
+    return {str(path): audio.inspect(path).content for path in paths}
 
 
-def test_json_stands_alone_on_standard_output(leaking, capsys):
-    assert status(*leaking, "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told["test"] == {"content": 0, "near": 1, "speaker": 2, "text": 0}
-    assert (told["rung"], told["rung_by_labels"], told["failures"]) == ("random", "text", ["near"])
-    assert told["pairs"][0]["second"] == "downloads/tess/OAF_back_sad.wav"
+def test_recordings_of_nobody_known_are_not_called_new(sounds, learned):
+    found = audit.against(given(sounds / "s4-t4.wav"), **learned)
+    assert found.report.test == {"content": 0, "near": None, "speaker": None, "text": None}
+    assert (found.rung, found.measures) == ("unknown", "speakers not known, texts not known")
 
 
-def test_text_says_what_is_shared_and_what_to_do(leaking, capsys):
-    status(*leaking)
-    out = capsys.readouterr().out
-    assert "Near-duplicates: test and the rest share 1: downloads/tess/OAF_dog_sad.wav and" in out
-    assert "without the shared sounds it would be text" in out
-    assert "Leave one clip of each such pair out of training." in out
+def test_recordings_that_a_model_learned_are_found_whatever_they_are_called(
+    sounds, learned, tmp_path
+):
+    write(tmp_path / "new.wav", babble(0, seconds=1.2))
+    found = audit.against(given(tmp_path / "new.wav", sounds / "s4-t4.wav"), **learned)
+    assert found.share("content") == "1 of 2"
+    assert found.measures == "seen speakers, seen texts"
 
 
-def test_a_clip_that_cannot_be_read_fails_only_where_that_is_asked_for(leaking):
-    next(leaking[2].rglob("OAF_dog*")).unlink()
-    assert status(*leaking) == 0
-    assert status(*leaking, "--strict") == 1
+def test_near_duplicates_of_what_a_model_learned_are_found_where_fingerprints_are_at_hand(
+    sounds, learned, tmp_path
+):
+    write(tmp_path / "softer.wav", 0.3 * babble(0, seconds=1.2))
+    softer = given(tmp_path / "softer.wav")
+    assert audit.against(softer, **learned).share("near") == "not known"
+    store = FeatureStore("own", leakage.SPEC, learned["cache"])
+    names = [f"{s}-{t}.wav" for s, t, role in CLIPS if role == "train"]
+    store.fill([sounds / name for name in names], learned["learned"])
+    found = audit.against(softer, **learned)
+    assert (found.share("near"), found.measures) == ("1", "seen speakers, seen texts")
 
 
-def test_nothing_of_the_users_is_written(leaking):
-    def there():
-        return sorted(path for at in leaking[:3:2] for path in at.rglob("*"))
+def test_voices_and_words_of_recordings_are_held_against_the_run(tmp_path, cache):
+    tess(tmp_path, {"old": ["OAF_back_sad", "OAF_bar_sad"], "new": ["YAF_bar_sad", "YAF_dog_sad"]})
+    run = tmp_path / "split.csv"
+    rows = [
+        f"{path.name},OAF,sad,{path.stem.split('_')[1]},train" for path in tmp_path.glob("old/*")
+    ]
+    run.write_text("\n".join(["path,speaker,emotion,text,role", *rows, "x.wav,YAF,sad,x,test", ""]))
+    old, new = (given(*sorted((tmp_path / side).iterdir())) for side in ("old", "new"))
+    found = audit.against(new, old.values(), run, "tess", cache=cache)
+    shares = [found.share(kind) for kind in ("content", "speaker", "text")]
+    assert shares == ["0 of 2", "0 of 1", "1 of 2"]
+    assert (found.rung, found.measures) == ("speaker", "unseen speakers, seen texts")
+    of_another_corpus = audit.against(new, old.values(), run, "savee", cache=cache)
+    assert of_another_corpus.measures == "unseen speakers, seen texts"  # names say it is TESS
 
-    before = there()
-    status(*leaking)
-    assert there() == before
+
+def test_a_model_without_its_list_tells_nothing_of_voices(tmp_path, cache):
+    tess(tmp_path, {"new": ["YAF_bar_sad"]})
+    new = given(*(tmp_path / "new").iterdir())
+    found = audit.against(new, ["0" * 16], tmp_path / "none.csv", "tess", cache=cache)
+    assert [found.share(kind) for kind in audit.KINDS] == ["0 of 1", *["not known"] * 3]
+
+
+def test_a_model_that_does_not_tell_what_it_learned_is_not_called_clean(sounds, learned):
+    told = audit.against(given(sounds / "s4-t4.wav"), **learned | {"learned": []})
+    assert (told.share("content"), told.share("near")) == ("not known", "not known")
+
+
+def real_clips(corpus, cache, n):
+    from ser_keras import corpora
+
+    index = corpora.get("savee").index(corpus, cache=cache)
+    return [index.root / path for path in index.clips["path"][::11][:n]]
+
+
+@pytest.mark.corpora
+def test_leaks_planted_among_real_recordings_are_found_and_no_others(real_corpora, cache, tmp_path):
+    paths = real_clips(real_corpora / "savee", cache, 40)
+    rows = [f"{path},{'test' if i % 2 else 'train'}" for i, path in enumerate(paths)]
+    list_ = tmp_path / "split.csv"
+    list_.write_text("\n".join(["path,role", *rows, ""]))
+    clean = audit.audit(list_, cache=cache)
+    assert (clean.report.test["content"], clean.report.test["near"]) == (0, 0)
+    for i, (name, (_, plant)) in enumerate(PLANTED.items()):
+        plant(tmp_path / f"{name}.wav", audio.read(paths[2 * i], RATE))
+        (planted,) = tmp_path.glob(f"{name}.*")
+        rows.append(f"{planted.name},test")
+    list_.write_text("\n".join(["path,role", *rows, ""]))
+    found = audit.audit(list_, cache=cache)
+    pairs = [pair for pair in found.report.pairs if pair.kind in ("content", "near")]
+    assert {pair.first.split(".")[0]: pair.second for pair in pairs} == {
+        name: str(paths[2 * i]) for i, name in enumerate(PLANTED)
+    }

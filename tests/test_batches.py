@@ -55,6 +55,28 @@ def test_resizing_interpolates_linearly_and_keeps_both_ends():
     assert single["features"][0].tolist() == [[2, 20]] * 3
 
 
+def test_squeezing_pads_short_clips_and_resamples_long_ones_as_librosa_does_sounds():
+    librosa = pytest.importorskip("librosa")
+    short, even, long, longer = clips(5, 8, 11, 37)
+    batch = assemble([short, even, long, longer], plain(frames=8, fit="squeeze", mask=True), NONE)
+    assert np.array_equal(batch["features"][0], np.vstack([short, np.zeros((3, 3))]))
+    assert np.array_equal(batch["features"][1], even)
+    for clip, found in zip((long, longer), batch["features"][2:], strict=True):
+        expected = librosa.resample(clip.T, orig_sr=len(clip), target_sr=8).T[:8]
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)  # of float32 around -300
+    assert batch["mask"].sum(axis=1).tolist() == [5, 8, 8, 8]
+
+
+@pytest.mark.parametrize("length", range(257, 600, 7))
+def test_squeezing_any_length_fills_every_frame(length):
+    ramp = np.linspace(1, 2, length, dtype=np.float32)[:, None]
+    (found,) = assemble([ramp], plain(frames=256, fit="squeeze"), NONE)["features"]
+    middle = slice(32, -32)  # the ends ring: beyond them lies zero
+    expected = np.interp(np.arange(256) * length / 256, np.arange(length), ramp[:, 0])
+    np.testing.assert_allclose(found[middle, 0], expected[middle], atol=0.02)
+    assert found[-1, 0] > 0.5
+
+
 def test_the_mean_over_time_leaves_one_value_a_feature():
     clip = np.array([[1, 10], [3, 30]], np.float32)
     assert assemble([clip], plain(fit="mean"), NONE)["features"].tolist() == [[2, 20]]
@@ -62,7 +84,7 @@ def test_the_mean_over_time_leaves_one_value_a_feature():
     assert assemble([clip], spec, NONE)["features"].tolist() == [[[2], [20]]]
 
 
-@pytest.mark.parametrize("fit", ["pad", "crop", "resize", "mean"])
+@pytest.mark.parametrize("fit", ["pad", "crop", "squeeze", "resize", "mean"])
 @pytest.mark.parametrize("axes", ["time_first", "feature_first"])
 @pytest.mark.parametrize("channel", [False, True])
 def test_shapes_are_those_of_the_batch(fit, axes, channel):
@@ -192,6 +214,7 @@ def test_clips_stay_as_they_were():
     [
         BatchSpec(),
         BatchSpec(frames=130, pad_value=-80, axes="feature_first", channel=True, mask=True),
+        BatchSpec(frames=256, fit="squeeze", channel=True, normalize="clip"),
         BatchSpec(frames=174, normalize="band_clip", normalize_after_padding=True),
         BatchSpec(fit="mean", normalize="scalar", fit_on=("train", "validation")),
     ],
@@ -232,6 +255,7 @@ def test_a_value_that_makes_no_sense_is_one_sentence_that_names_it(name, value):
     [
         {"fit": "mean", "mask": True},
         {"fit": "resize"},
+        {"fit": "squeeze"},
         {"normalize": "band_clip", "normalize_after_padding": True},
     ],
 )

@@ -41,14 +41,16 @@ def scores(labels=EIGHT, each=12_345):
 @pytest.fixture
 def drawn(monkeypatch):
     """Return the figures that were drawn, with their layout done."""
-    figures = []
-    save = report._save
+    from matplotlib.figure import Figure
 
-    def keep(figure, path):
-        save(figure, path)
+    figures = []
+    save = Figure.savefig
+
+    def keep(figure, *args, **options):
+        save(figure, *args, **options)
         figures.append(figure)
 
-    monkeypatch.setattr(report, "_save", keep)
+    monkeypatch.setattr(Figure, "savefig", keep)
     return figures
 
 
@@ -65,12 +67,12 @@ def texts(figure):
 
 def overlaps(boxes):
     """Return the pairs of texts that lie over each other; tilted labels are judged by eye."""
-    flat = [(t.get_text(), box) for t, box in boxes.items() if not t.get_rotation() % 90]
-    return [
-        (a, b)
-        for (a, one), (b, two) in itertools.combinations(flat, 2)
-        if one.shrunk(0.98, 0.9).overlaps(two.shrunk(0.98, 0.9))
-    ]
+    flat = {t: box.shrunk(0.98, 0.9) for t, box in boxes.items() if not t.get_rotation() % 90}
+    names = [t.get_text() for t in flat]
+    x0, y0, x1, y1 = np.array([box.extents for box in flat.values()]).T
+    apart = (x1[:, None] < x0) | (y1[:, None] < y0)  # one ends before the other begins
+    pairs = np.argwhere(np.triu(~(apart | apart.T), 1))
+    return [(names[i], names[j]) for i, j in pairs]
 
 
 def test_the_history_shows_both_curves_on_both_sides_and_the_best_epoch(tmp_path, drawn):
@@ -312,3 +314,235 @@ def test_a_clip_that_is_gone_is_named(tiny_index, tmp_path):
     index = Index("tess", tmp_path, tiny_index.table, [])
     with pytest.raises(SerKerasError, match=r"OAF_back_neutral\.wav: does not exist"):
         report.explore(index, tmp_path / "pictures")
+
+
+def sure(confidence, hits, n):
+    """Return scores of n clips of two classes, all of one confidence, so many of them right."""
+    truth = [0] * hits + [1] * (n - hits)
+    return metrics.score(truth, np.tile([confidence, 1 - confidence], (n, 1)), ("sad", "happy"))
+
+
+def test_reliability_tells_accuracy_beside_confidence_and_how_many_clips(tmp_path, drawn):
+    some = sure(0.9, hits=12, n=20)
+    report.reliability(some, tmp_path / "r.png", "attention-tess on tess, test")
+    upper, lower = drawn[0].axes
+    (bar,), (count,) = upper.patches, lower.patches
+    assert bar.get_height() == pytest.approx(0.6)
+    assert (bar.get_x(), bar.get_width()) == pytest.approx((13 / 15, 1 / 15))
+    assert count.get_height() == 20
+    spans = sorted(sorted(c.get_segments()[0][:, 1]) for c in upper.collections)
+    # Wilson's interval of 12 in 20, and the gap between accuracy and confidence
+    np.testing.assert_allclose(spans, [[0.387, 0.781], [0.6, 0.9]], atol=5e-4)
+    assert {"20", "Accuracy", "Clips"} <= said(drawn[0])
+    assert any("20 clips   expected calibration error 0.300" in text for text in said(drawn[0]))
+
+
+def test_reliability_of_many_bins_does_not_overlap(tmp_path, drawn):
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.5] * 8, size=2_000)
+    some = metrics.score(rng.integers(0, 8, 2_000), probabilities, EIGHT)
+    for one in some.calibration["bins"]:
+        one["n"] = 12_345
+    report.reliability(some, tmp_path / "r.png", "title")
+    assert len(drawn[0].axes[0].patches) == len(some.calibration["bins"]) > 10
+    assert overlaps(texts(drawn[0])) == []
+
+
+PROTOCOLS = ("paper", "random", "text", "speaker", "speaker-text", "corpus")
+
+
+def rung(recipe="attention-tess", corpus="tess", protocol="paper", value=0.5, **changes):
+    facts = {"low": value - 0.03, "high": value + 0.02, "n": 560, "baseline": value - 0.1}
+    facts |= {"chance": 1 / 7, "published": 0.9}
+    return report.Rung(recipe, corpus, protocol, value, **{**facts, **changes})
+
+
+def marks(ax):
+    """Return the marks of a ladder as (x, shape, filled), from top to bottom, left to right."""
+    lines = [line for line in ax.get_lines() if line.get_marker() != "None"]
+    lines.sort(key=lambda line: (line.get_ydata()[0], line.get_xdata()[0]))
+    return [
+        (float(line.get_xdata()[0]), line.get_marker(), line.get_markerfacecolor() != "white")
+        for line in lines
+    ]
+
+
+def test_a_ladder_marks_what_was_measured_and_the_baseline_from_easy_to_hard(tmp_path, drawn):
+    rungs = [rung(protocol="speaker", value=0.4), rung(value=0.8, baseline=0.85)]
+    report.ladder(rungs, tmp_path / "l.png", "title")
+    ax = drawn[0].axes[0]
+    assert marks(ax) == [
+        (0.8, "o", True),
+        (0.85, "o", False),
+        (pytest.approx(0.3), "D", False),
+        (0.4, "D", True),
+    ]
+    ends = {tuple(np.round(line.get_xdata(), 3)) for line in ax.get_lines()}
+    assert {(0.77, 0.82), (0.37, 0.42)} <= ends
+    upright = {round(float(s[0, 0]), 3) for c in ax.collections for s in c.get_segments()}
+    assert {0.143, 0.9} <= upright
+    words = {"attention-tess", "tess, 560 clips, published 0.900", "0.400  [0.370, 0.420]", "0.300"}
+    assert words | {"paper", "speaker", "published", "chance"} <= said(drawn[0])
+
+
+def test_a_ladder_without_baseline_or_published_figure_says_so(tmp_path, drawn):
+    report.ladder([rung(baseline=None, published=None)], tmp_path / "l.png", "title")
+    assert marks(drawn[0].axes[0]) == [(0.5, "o", True)]
+    assert {"-", "tess, 560 clips, nothing published"} <= said(drawn[0])
+
+
+def test_a_ladder_of_twenty_systems_stays_legible(tmp_path, drawn):
+    names = [*recipes.names(), *(f"{name[:26]}-again" for name in recipes.names())][:20]
+    rungs = [
+        rung(name, "ravdess+savee+tess (synthetic)", protocol, 0.9 - 0.13 * i)
+        for k, name in enumerate(names)
+        for i, protocol in enumerate(PROTOCOLS[: 1 + k % 6])
+    ]
+    report.ladder(rungs, tmp_path / "l.png", "title")
+    assert set(names) <= said(drawn[0])
+    assert len(marks(drawn[0].axes[0])) == 2 * len(rungs)
+    boxes = texts(drawn[0])
+    assert overlaps(boxes) == []
+    for box in boxes.values():
+        assert box.x0 >= 0
+        assert box.x1 <= drawn[0].bbox.x1
+
+
+def cells(ax):
+    """Return the values of a grid as nested lists, NaN as None."""
+    return [
+        [None if np.isnan(value) else float(value) for value in row]
+        for row in np.ma.filled(ax.get_images()[0].get_array(), np.nan)
+    ]
+
+
+def test_seen_and_unseen_speakers_and_texts_are_four_cells(tmp_path, drawn):
+    values = {"paper": 0.95, "random": 0.9, "text": 0.8, "speaker": 0.4}
+    rungs = [rung(protocol=protocol, value=value) for protocol, value in values.items()]
+    report.speaker_text_grid(rungs, tmp_path / "g.png", "title")
+    assert cells(drawn[0].axes[0]) == [[0.9, 0.8], [0.4, None]]
+    words = {"0.900", "0.870 to 0.920", "best baseline 0.800", "random, 560 clips", "not measured"}
+    assert words <= said(drawn[0])
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_the_paper_stands_where_no_random_split_was_measured(tmp_path, drawn):
+    report.speaker_text_grid([rung(value=0.9)], tmp_path / "g.png", "title")
+    assert cells(drawn[0].axes[0]) == [[0.9, None], [None, None]]
+    assert "paper, 560 clips" in said(drawn[0])
+
+
+def scored(protocol, speakers, n_texts, right, n=12):
+    """Return n clips of each text by each speaker, of which the first `right` are right."""
+    return pd.DataFrame(
+        [
+            (protocol, f"{s}-{t}-{k}", s, f"t{t}", "sad", "sad" if k < right else "happy")
+            for s, t, k in itertools.product(speakers, range(n_texts), range(n))
+        ],
+        columns=["protocol", "path", "speaker", "text", "emotion", "predicted"],
+    )
+
+
+def test_few_speakers_and_texts_have_a_grid_for_each_protocol(tmp_path, drawn):
+    actors = [f"{i:02}" for i in range(1, 25)]
+    clips = pd.concat(
+        [scored("random", actors, 2, right=3, n=4), scored("speaker", actors[:5], 2, right=6)]
+    )
+    rungs = [rung(protocol="random", value=0.75), rung(protocol="speaker", value=0.5)]
+    report.speaker_text_grid(rungs, tmp_path / "g.png", "title", clips=clips)
+    _, seen, unseen, _ = drawn[0].axes
+    assert cells(seen) == [[0.75, 0.75]] * 24
+    assert cells(unseen) == [[0.5, 0.5]] * 5 + [[None, None]] * 19
+    words = [text.get_text() for text in texts(drawn[0])]
+    assert (words.count("75%"), words.count("of 4"), words.count("50%")) == (48, 48, 10)
+    assert "of 12" not in words
+    assert {"random", "speaker", "24", "t1"} <= set(words)
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_ten_speakers_of_ten_texts_do_not_overlap(tmp_path, drawn):
+    four = [p for p in PROTOCOLS if p not in ("paper", "corpus")]
+    clips = pd.concat([scored(p, list("abcdefghij"), 10, right=1, n=1) for p in four])
+    rungs = [rung(protocol=protocol) for protocol in four]
+    report.speaker_text_grid(rungs, tmp_path / "g.png", "title", clips=clips)
+    assert len(drawn[0].axes) == 6
+    assert overlaps(texts(drawn[0])) == []
+
+
+@pytest.mark.parametrize(("speakers", "n_texts"), [(2, 200), (31, 2)])
+def test_many_speakers_or_texts_have_no_grid_by_each(tmp_path, drawn, speakers, n_texts):
+    clips = scored("random", [f"s{i}" for i in range(speakers)], n_texts, right=1, n=1)
+    report.speaker_text_grid([rung(protocol="random")], tmp_path / "g.png", "title", clips=clips)
+    assert len(drawn[0].axes) == 2
+
+
+def test_unknown_texts_leave_the_grid_by_each_out(tmp_path, drawn):
+    clips = scored("speaker", ["a", "b"], 2, right=1).assign(text=pd.NA)
+    report.speaker_text_grid([rung(protocol="speaker")], tmp_path / "g.png", "title", clips=clips)
+    assert len(drawn[0].axes) == 2
+
+
+def attended(index, steps, recipe, over_time):
+    """Return weights of each clip of the index, more on the first step than on the others."""
+    table = index.table
+    weights = np.full((len(table), steps), 0.5 / (steps - 1), np.float32)
+    weights[:, 0] = 0.5
+    return report.Attention(
+        weights=weights,
+        paths=[index.locate(path) for path in table["path"]],
+        emotions=list(table["emotion"]),
+        features=recipes.get(recipe).features,
+        rows=16,
+        over_time=over_time,
+    )
+
+
+def test_attention_over_time_stands_at_the_seconds_of_its_steps(tiny_index, tmp_path, drawn):
+    found = attended(tiny_index, 9, "attention-tess-corrected", over_time=True)
+    report.attention(found, tmp_path / "a.png", "attention-tess-corrected on tess")
+    step = 16 * 512 / 22_050
+    bars = drawn[0].axes[0]
+    assert {"neutral", "Weight"} <= {bars.get_title("left"), bars.get_ylabel()}
+    # the clip lasts 0.9 s, of which the network skips 0.5: two steps begin before its end
+    assert [p.get_x() for p in bars.patches[:2]] == pytest.approx([0.5, 0.5 + step])
+    assert [p.get_height() for p in bars.patches[:2]] == pytest.approx([0.5, 0.0625])
+    assert {"Time in the recording (s)", "Frequency (Hz)", "0.50 to\n0.87 s"} <= said(drawn[0])
+    assert any(text.startswith("Steps of 0.37 s") for text in said(drawn[0]))
+    means = drawn[0].axes[-2].get_images()[0].get_array()
+    assert means.shape == (7, 9)
+    np.testing.assert_allclose(means[:, 0], 0.5)
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_attention_over_coefficients_names_them_and_claims_no_time(tiny_index, tmp_path, drawn):
+    found = attended(tiny_index, 3, "attention-tess", over_time=False)
+    report.attention(found, tmp_path / "a.png", "attention-tess on tess")
+    bars = drawn[0].axes[1]
+    spans = [(p.get_y(), p.get_y() + p.get_height()) for p in bars.patches]
+    assert spans == [(-0.5, 15.5), (15.5, 31.5), (31.5, 39.5)]
+    assert [p.get_width() for p in bars.patches] == pytest.approx([0.5, 0.25, 0.25])
+    words = said(drawn[0])
+    assert {"coefficients\n0 to 15", "coefficients\n32 to 39", "Coefficient"} <= words
+    assert "Step: a group of coefficients, not time" in words
+    assert any("these weights tell nothing of when" in text for text in words)
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_steps_that_no_clip_reaches_are_left_out_and_eight_emotions_fit(
+    tiny_index, tmp_path, drawn
+):
+    found = attended(tiny_index, 9, "attention-tess-corrected", over_time=True)
+    weights = np.where(np.arange(9) < 4, found.weights, 0)
+    emotions = [EIGHT[i % 8] for i in range(len(weights))]
+    found = dataclasses.replace(found, weights=weights, emotions=emotions)
+    report.attention(found, tmp_path / "a.png", "title")
+    assert drawn[0].axes[-2].get_images()[0].get_array().shape == (8, 4)
+    assert set(EIGHT) <= said(drawn[0])
+    assert overlaps(texts(drawn[0])) == []
+
+
+def test_many_short_steps_are_told_by_colour(tiny_index, tmp_path, drawn):
+    found = attended(tiny_index, 65, "attention-tess-corrected", over_time=True)
+    found = dataclasses.replace(found, rows=2)
+    report.attention(found, tmp_path / "a.png", "title")
+    assert overlaps(texts(drawn[0])) == []

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from ser_keras import audit, cli, console, files
+from ser_keras import audit, cli, console, files, known_splits, listings
 from ser_keras.errors import SerKerasError
 
 _EXAMPLES = """\
@@ -20,6 +20,8 @@ examples:
       JSON lines, one file a side; the clips are looked for below ~/corpora. All folds: fold_*
   python -m ser_keras.audit results/runs/attention-tess/tess/paper-0-seed0 --json
       One of our own runs, as a JSON object (of several splits: one a line).
+  python -m ser_keras.audit --publish --data ~/corpora
+      Audit our own folds and the published systems' splits, and write results/audits.md.
 
 Exit status: 0 where the sides share nothing that --forbid names, 1 where they do (or where speakers
 or texts that it names are unknown, or the split cannot be read), 2 for wrong usage.
@@ -28,10 +30,16 @@ or texts that it names are unknown, or the split cannot be read), 2 for wrong us
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if bool(arguments.paths) == bool(arguments.publish):
+        parser.error("name a split to audit, or --publish")
     failed = False
     with cli.exit_codes("Stopped."):
-        splits = audit.grouped(arguments.paths)
+        if arguments.publish:
+            known_splits.write(arguments.publish, arguments.data, arguments.cache)
+            console.say(f"Written: {arguments.publish}")
+        splits = listings.grouped(arguments.paths)
         for paths in splits:
             try:
                 failed |= _audit(paths, arguments)
@@ -52,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="lists, folders, runs")
+    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="lists, folders, runs")
     parser.add_argument("--json", action="store_true", help="print one JSON object a split")
     parser.add_argument(
         "--forbid",
@@ -70,6 +78,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fold", metavar="NAME", help="test side of a list that numbers its folds")
     parser.add_argument(
         "--cache", type=Path, default=files.CACHE, metavar="DIR", help="of features"
+    )
+    parser.add_argument(
+        "--publish",
+        nargs="?",
+        type=Path,
+        const=known_splits.DOCUMENT,
+        metavar="FILE",
+        help="audit what everybody splits, and write it down (default: results/audits.md)",
     )
     parser.add_argument("--strict", action="store_true", help="let one unreadable clip be exit 1")
     return parser

@@ -108,6 +108,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument("--resume", action="store_true", help="go on with an unfinished run")
     where.add_argument("--fresh", action="store_true", help="train anew where a run lies")
+    where.add_argument(
+        "--keep-latest",
+        action="store_true",
+        help="let Use_Our_Model.py go on with the model that it has",
+    )
     tell = parser.add_argument_group("train nothing")
     tell.add_argument("--download", metavar="NAME", help="fetch a corpus from its publishers")
     tell.add_argument(
@@ -171,7 +176,8 @@ def _train(arguments: argparse.Namespace) -> None:
         cache=arguments.cache,
         on_split=lay_out,
     )
-    remember_latest(run.folder)
+    if not arguments.keep_latest:
+        remember_latest(run.folder)
     runs.show(run)
     target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
     console.say(f"Next: python Use_Our_Model.py{target}")

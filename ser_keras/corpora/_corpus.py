@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -66,6 +66,9 @@ class Corpus:
         parse: Relative path -> what it says, or None for a file that is no clip of this corpus.
         inner: Pattern (whole name, any case) of the folders between a clip and the corpus's own.
         complete: Returns name -> `Parsed` of every clip, where they are known by construction.
+        repeats: Name -> name of the clip whose recording it holds again, lower-case and without
+            suffix; for recordings that differ too little to be two and too much to be found by
+            their sound.
         place: Takes parse's place where names alone do not tell: (root, relative paths) -> what
             each says, and what is skipped.
         synthetic: True where no person spoke.
@@ -84,6 +87,7 @@ class Corpus:
     expected: dict = field(default_factory=dict)
     inner: str = ""
     complete: Callable[[], dict[str, Parsed]] | None = None
+    repeats: Mapping[str, str] = field(default_factory=dict)
     place: Callable[[Path, list[str]], tuple[dict[str, Parsed], list[Skipped]]] | None = None
     synthetic: bool = False
 
@@ -120,8 +124,8 @@ class Corpus:
         """Read the whole corpus: what each clip is, how long, and what it repeats.
 
         A clip is a duplicate if an earlier one has the same sound or, where names tell clips
-        apart, the same name (a second copy in another format). The first is the outermost one
-        that is stored without loss.
+        apart, the same name (a second copy in another format), or if the corpus is known to
+        repeat it (`repeats`). The first is the outermost one that is stored without loss.
 
         Args:
             root: The corpus's own folder or any above it.
@@ -305,7 +309,7 @@ def _table(corpus: Corpus, placed: dict[str, Parsed], clips: dict[str, Clip]) ->
     """Return the index table: one row per clip, unknown is <NA>."""
     import pandas as pd
 
-    first_of = _first_of(clips, placed if corpus.place is None else {})
+    first_of = _first_of(clips, placed if corpus.place is None else {}, corpus.repeats)
     rows = [
         (
             path,
@@ -338,8 +342,10 @@ _DTYPES = {
 }
 
 
-def _first_of(clips: dict[str, Clip], named: dict[str, Parsed]) -> dict[str, str]:
-    """Return for each path the first path with its sound or, if it is in `named`, its name.
+def _first_of(
+    clips: dict[str, Clip], named: dict[str, Parsed], repeats: Mapping[str, str]
+) -> dict[str, str]:
+    """Return for each path the first path with its sound, its name or its recording.
 
     The usual downloads of TESS and RAVDESS hold the corpus again in a folder inside it, so the
     outermost comes first; CREMA-D's comes as MP3 too.
@@ -350,7 +356,9 @@ def _first_of(clips: dict[str, Clip], named: dict[str, Parsed]) -> dict[str, str
 
     first_of, seen = {}, {}
     for path in sorted(clips, key=precedence):
-        marks = [mark for mark in (clips[path].content, named.get(path)) if mark is not None]
+        stem = PurePosixPath(path).stem.lower()
+        marks = [clips[path].content, repeats.get(stem, stem) if repeats else None]
+        marks = [mark for mark in (*marks, named.get(path)) if mark is not None]
         first_of[path] = next((seen[mark] for mark in marks if mark in seen), path)
         for mark in marks:
             seen.setdefault(mark, first_of[path])

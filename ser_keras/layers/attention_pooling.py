@@ -79,6 +79,23 @@ class AttentionPooling(keras.layers.Layer):
         pooled = ops.sum(weights * inputs, axis=1)  # (batch, features)
         return (pooled, ops.squeeze(weights, -1)) if return_attention_scores else pooled
 
+    def weights_in(self, network, inputs):
+        """Return the weights `a` that the steps of some clips get in a network.
+
+        Args:
+            network: The Keras model that this layer is in; its inputs are named.
+            inputs: Dict of arrays (batch, ...), as the network takes them.
+
+        Returns:
+            float32 array (batch, steps).
+        """
+        before = keras.Model({tensor.name: tensor for tensor in network.inputs}, self.input)
+        before.jit_compile = False  # XLA would compile for seconds
+        states = before.predict(inputs, verbose=0)  # what arrives at the layer
+        states, mask = states if isinstance(states, (list, tuple)) else (states, None)
+        _, weights = self(states, mask=mask, return_attention_scores=True)
+        return ops.convert_to_numpy(ops.cast(weights, "float32"))
+
     def compute_mask(self, inputs, mask=None):
         return None
 

@@ -11,11 +11,11 @@ from ser_keras.recipes import mel_cnn_aesdd_resized, mel_cnn_aesdd_variable_corr
 RECIPE = dataclasses.replace(
     mel_cnn_aesdd_variable_corrected.RECIPE,
     title="CNN over log-mel of 256 frames on AESDD, comparable",
-    batch=mel_cnn_aesdd_resized.RECIPE.batch,
+    batch=dataclasses.replace(mel_cnn_aesdd_resized.RECIPE.batch, fit="resize"),
     published=mel_cnn_aesdd_resized.RECIPE.published,
     corrects=(
         "the epoch is chosen on validation clips, by their loss",
-        "every clip is interpolated linearly along time",
+        "every clip is interpolated linearly along time: the same way for short and long ones",
         "the same network for all variants, so that they can be compared: averaged, not flattened",
         "no noise is subtracted: the first second of a clip is speech",
     ),

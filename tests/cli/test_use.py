@@ -61,6 +61,42 @@ def test_the_same_clips_by_the_keras_engine_get_the_same_labels(
         assert float(one["p_sad"]) == pytest.approx(float(other["p_sad"]), abs=1e-4)
 
 
+def shares(out):
+    """Return what the table says of each kind."""
+    lines = out[out.index("what these clips share") :].splitlines()[1:5]
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
+
+
+def test_scores_stand_beside_what_the_clips_share_with_the_training_side(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    run([test_folder], tiny_run, tmp_path)
+    out, err = capsys.readouterr()
+    n = tiny_run.scores("test").n
+    texts = {clip.stem.split("_")[1] for clip in test_folder.rglob("*.wav")}
+    assert shares(out) == {
+        "sound": f"0 of {n}",
+        "near-duplicate": "not known",
+        "speaker": "2 of 2",
+        "text": f"{len(texts)} of {len(texts)}",
+    }
+    assert "So these are figures on seen speakers, seen texts." in out
+    assert f"python -m ser_keras.audit {tiny_run.folder} --data DIR" in err
+
+
+def test_recordings_of_people_whom_nobody_knows_are_not_called_unseen(
+    tiny_run, tmp_path, voice, capsys
+):
+    for i, emotion in enumerate(("sad", "angry")):
+        path = tmp_path / "mine" / emotion / f"{i}.wav"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, voice(200 + i, seed=i), 22_050)
+    run([tmp_path / "mine"], tiny_run, tmp_path)
+    out = capsys.readouterr().out
+    assert shares(out)["speaker"] == shares(out)["text"] == "not known"
+    assert "So these are figures on speakers not known, texts not known." in out
+
+
 def test_clips_of_the_training_set_are_warned_of(tiny_run, tiny_tess, tmp_path, capsys):
     run([tiny_tess], tiny_run, tmp_path)
     err = capsys.readouterr().err

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -63,3 +64,26 @@ def test_masked_steps_get_no_weight_and_a_wholly_masked_clip_gives_zeros():
 def test_no_units_at_all_are_refused():
     with pytest.raises(ValueError, match="at least 1"):
         AttentionPooling(units=0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_weights_in_a_network_are_those_of_its_own_forward_pass(masked):
+    features = keras.Input((6, 5), name="features")
+    mask = keras.Input((6,), dtype="bool", name="mask") if masked else None
+    states = keras.layers.LSTM(3, return_sequences=True)(features, mask=mask)
+    layer = AttentionPooling()
+    pooled = layer(states, mask=mask)
+    given = {"features": features} | ({"mask": mask} if masked else {})
+    network = keras.Model(given, pooled)
+    inputs = {"features": np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)}
+    if masked:
+        inputs["mask"] = np.arange(6) < np.array([[1], [3], [5], [6]])
+    weights = layer.weights_in(network, inputs)
+    assert weights.shape == (4, 6)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-6)
+    if masked:
+        assert not weights[~inputs["mask"]].any()
+    before = keras.Model(given, states).predict(inputs, verbose=0)
+    expected = network.predict(inputs, verbose=0)
+    np.testing.assert_allclose((weights[..., None] * before).sum(axis=1), expected, atol=1e-5)
+    assert len(network.layers) == 3 + masked  # it is left as it was

@@ -51,6 +51,12 @@ def test_resized_pictures_shrink_as_published():
     assert network(VARIABLE).get_layer("dropout").rate == 0.25
 
 
+def test_pictures_get_their_length_as_published_and_corrected_ones_all_alike():
+    fits = {name: recipes.get(name).batch.fit for name in recipes.names() if "aesdd" in name}
+    assert fits[RESIZED] == fits[ARTIFICIAL] == "squeeze"
+    assert fits[f"{RESIZED}-corrected"] == fits[f"{ARTIFICIAL}-corrected"] == "resize"
+
+
 def test_figures_picked_on_the_test_set_say_so():
     for name in (VARIABLE, RESIZED, ARTIFICIAL):
         for figure in recipes.get(name).published:

@@ -1,0 +1,117 @@
+"""What all pictures share: a figure without a screen, its colours, its way onto the disk."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_keras import files
+from ser_keras.features import FeatureSpec, band_frequencies
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
+BLUE, ORANGE = "#2f6f9f", "#d9730d"  # told apart by eyes that miss red or green
+PALETTE = (BLUE, ORANGE, "#5b9f7f", "#b0699b", "#a3821a", "#6b7f93")
+SHARES = "Blues"  # the colours of shares from 0 to 1
+POWER, NOTHING = "magma", "#eef1f4"  # the colours of spectrograms; where there is nothing
+OVER = {"color": "white", "pad": 1}  # what lies under a figure that a grid would cross
+_DPI = 150
+
+SHOWN_S = 8.0  # of a clip
+_RANGE_DB = 80.0  # below the loudest
+LIMITS = (-_RANGE_DB, 0.0)
+MEL = FeatureSpec(
+    kind="log_mel",
+    sample_rate=16_000,  # no corpus has less, so all of them fill the axis
+    n_fft=1_024,
+    win_length=640,
+    hop_length=160,
+    n_mels=80,
+    ref="max",  # loud or quiet, the waveform tells; of a quiet clip nothing would be seen
+    top_db=_RANGE_DB,
+)
+
+
+def new_figure(width: float, height: float, title: str) -> Figure:
+    """Return an empty figure of that many inches, its title on the left."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    title = textwrap.fill(title, int(8 * width))  # characters of this size in an inch
+    figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
+    return figure
+
+
+def short(name: str) -> str:
+    """Return a name that is not too long to stand above a picture."""
+    return name if len(name) <= 28 else f"{name[:13]}…{name[-14:]}"
+
+
+def waveform(ax: Axes, samples: np.ndarray, sample_rate: int) -> None:
+    """Draw samples over seconds."""
+    step = max(1, len(samples) // 600)  # as many as there are pixels
+    columns = samples[: len(samples) // step * step].reshape(-1, step)
+    time = np.arange(len(columns)) * step / sample_rate
+    ax.fill_between(time, columns.min(1), columns.max(1), color=BLUE, linewidth=0.7)
+    gridded(ax, "both")
+
+
+def spectrogram(ax: Axes, frames: np.ndarray, spec: FeatureSpec, limits: tuple) -> AxesImage:
+    """Draw frames (frames, n_features) over seconds, their features upwards."""
+    n_frames, n_features = frames.shape
+    extent = (0, n_frames * spec.hop_length / spec.sample_rate, -0.5, n_features - 0.5)
+    look = {"cmap": POWER, "vmin": limits[0], "vmax": limits[1], "aspect": "auto"}
+    image = ax.imshow(frames.T, origin="lower", extent=extent, **look)
+    ax.set_facecolor(NOTHING)
+    if spec.kind != "mfcc":
+        bands = band_frequencies(spec)
+        ticks = [hz for hz in (250, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= 1.05 * bands[-1]]
+        ax.set_yticks(np.interp(ticks, bands, range(n_features)), [f"{hz:,}" for hz in ticks])
+    plain(ax)
+    return image
+
+
+def power_bar(figure: Figure, seen: list[tuple[Axes, AxesImage]], spec: FeatureSpec) -> None:
+    """Draw the one scale of some spectrograms beside them."""
+    axes, images = zip(*seen, strict=True)
+    bar = figure.colorbar(images[0], ax=list(axes), aspect=40, pad=0.015)
+    if spec.kind == "mfcc":
+        bar.set_label("Value of the coefficient", color=INK)
+    else:
+        bar.set_label("Power (dB, 0 is the clip's loudest)", color=INK)
+    plain(bar.ax)
+
+
+def heading(ax: Axes, text: str) -> None:
+    """Write a quiet line above an axis."""
+    ax.set_title(text, loc="left", color=QUIET, fontsize=9)
+
+
+def plain(ax: Axes) -> None:
+    """Take away the frame and the tick marks."""
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ax.tick_params(length=0, colors=INK, labelsize=9)
+
+
+def gridded(ax: Axes, axis: str) -> None:
+    """Draw a faint grid behind everything, over `x`, `y` or `both`."""
+    ax.grid(axis=axis, color=GRID, linewidth=0.8)
+    ax.set_axisbelow(True)
+    plain(ax)
+
+
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    with files.atomic(path) as partial:
+        # without the version in its header the same picture is the same file
+        figure.savefig(partial, format="png", metadata={"Software": None})

@@ -1,0 +1,86 @@
+"""kill -9 at any moment of a ledger run: the same command again ends with the same figures."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ser_keras import files
+from tests.conftest import SMALL
+
+SETTINGS = [f"--set={key}={value}" for key, value in SMALL.items()]
+
+
+@pytest.fixture
+def ledger_run(tiny_tess, cache, tmp_path):
+    """Return a function that begins a small ledger run, always into the same folder of runs."""
+
+    def begin(seeds="0", out=tmp_path / "runs"):
+        words = [sys.executable, "-m", "ser_keras.ledger", "run", "--recipe", "attention-tess"]
+        words += ["--corpus", "tess", "--seed", seeds, "--jobs", "1", *SETTINGS]
+        words += ["--data", str(tiny_tess), "--cache", str(cache), "--out", str(out)]
+        return subprocess.Popen(
+            words, stderr=subprocess.DEVNULL, cwd=files.ROOT, start_new_session=True
+        )
+
+    return begin
+
+
+def kill(process, alone):
+    """Kill the runner, alone or with the training that it has begun."""
+    if alone:
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def figures(out):
+    """Return all that the sealed runs tell, but for the time that they took."""
+    told = {path.parent.name: files.read_json(path) for path in out.rglob("metrics.json")}
+    return {name: {**value, "seconds": None} for name, value in told.items()}
+
+
+def leftovers(out):
+    return [str(path) for path in out.rglob("*") if "partial" in path.name]
+
+
+def test_a_ledger_run_killed_twice_ends_as_an_undisturbed_one(ledger_run, tiny_run, tmp_path):
+    for moment, alone in (("settings.json", False), ("last.npz", True)):  # claimed; one epoch done
+        process = ledger_run()
+        while not list((tmp_path / "runs").rglob(f"checkpoint/{moment}")):
+            assert process.poll() is None
+            time.sleep(0.01)
+        kill(process, alone)
+    assert ledger_run().wait() == 0
+    told = {**files.read_json(tiny_run.folder / "metrics.json"), "seconds": None}
+    assert figures(tmp_path / "runs") == {"paper-0-seed0": told}
+    assert leftovers(tmp_path / "runs") == []
+
+
+@pytest.mark.slow
+def test_a_ledger_run_killed_at_ten_random_moments_ends_as_an_undisturbed_one(ledger_run, tmp_path):
+    begun = time.monotonic()
+    assert ledger_run("0,1", tmp_path / "undisturbed").wait() == 0
+    whole = time.monotonic() - begun
+    expected, out = figures(tmp_path / "undisturbed"), tmp_path / "runs"
+    rng = random.Random(0)
+    kills = 0
+    while kills < 10:
+        process = ledger_run("0,1")
+        try:
+            assert process.wait(timeout=rng.uniform(0, 0.6 * whole)) == 0
+        except subprocess.TimeoutExpired:
+            kill(process, alone=kills % 2 == 0)
+            kills += 1
+        else:  # it came to its end before it could be killed: once more from the beginning
+            assert figures(out) == expected
+            shutil.rmtree(out)
+    assert ledger_run("0,1").wait() == 0
+    assert figures(out) == expected
+    assert leftovers(out) == []

@@ -1,0 +1,131 @@
+"""Every recipe goes the whole way, from recordings to a sealed run, on tiny corpora."""
+
+from __future__ import annotations
+
+import zlib
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ser_keras import bundle, corpora, recipes, runs
+
+# each network narrow and each clip short, so that all of them train within a minute
+SMALL = {
+    "attention": {
+        "batch.frames": "32",
+        "features.n_mfcc": "16",
+        "model.filters": "4",
+        "model.blocks": "2",
+        "model.units": "4",
+    },
+    "mean-mfcc-lstm": {"model.units": "4", "features.n_mfcc": "6"},
+    "acnt": {
+        "batch.frames": "32",
+        "model.filters": "4",
+        "model.dim": "16",
+        "model.heads": "2",
+        "model.encoders": "1",
+        "model.inner": "16",
+    },
+    "mel-cnn": {"model.filters": "2"},
+    "adafnn": {
+        "batch.frames": "8",
+        "features.n_mels": "8",
+        "model.encoders": "1",
+        "model.inner": "16",
+        "model.bases": "2",
+        "model.basis_width": "4",
+    },
+    "mean-mfcc-lstm-corrected": {"batch.frames": "8"},
+    "acnt-ravdess-corrected": {"augment.copies": "1", "augment.probability": "0.2"},
+    "mel-cnn-aesdd-resized": {"batch.frames": "64"},  # the clips have 69
+    "mel-cnn-aesdd-artificial": {
+        "batch.frames": "64",
+        "augment.copies": "1",
+        "augment.probability": "0.2",
+    },
+}
+
+
+def names_of(corpus: str) -> dict[str, float]:
+    """Return the clips of a tiny corpus, each with its pitch."""
+    if corpus == "ravdess":
+        codes = product(range(1, 9), (1, 2), (1, 2), (1, 2), range(1, 5))
+        return {  # emotion, strength, text, take, actor; neutral is never strong
+            f"Actor_{code[-1]:02}/03-01-{'-'.join(f'{number:02}' for number in code)}.wav": (
+                100 * 1.2 ** code[0] + 10 * code[-1]
+            )
+            for code in codes
+            if code[:2] != (1, 2)
+        }
+    if corpus == "savee":
+        return {
+            f"ALL/{voice}_{letters}{text:02}.wav": 100 * 1.2**i + 10 * len(voice)
+            for voice in ("DC", "JE", "JK", "KL")
+            for i, letters in enumerate(("a", "d", "f", "h", "n", "sa", "su"))
+            for text in (1, 2, 3)
+        }
+    return {
+        f"{folder}/{folder[0]}{text:02} ({voice}).wav": 100 * 1.2**i + 10 * voice
+        for i, folder in enumerate(("anger", "disgust", "fear", "happiness", "sadness"))
+        for text in range(1, 5)
+        for voice in range(1, 7)
+    }
+
+
+@pytest.fixture(scope="module")
+def index_of(tiny_index, voice, cache, tmp_path_factory):
+    """Return a function that gives the index of the tiny corpora that a recipe names, pooled."""
+    import soundfile
+
+    data = tmp_path_factory.mktemp("corpora")
+    indices = {"tess": tiny_index}
+
+    def index(name: str) -> corpora.Index:
+        if name not in indices:
+            rate = 44_100 if name == "aesdd" else 22_050
+            for clip, pitch in names_of(name).items():
+                path = data / name / clip
+                path.parent.mkdir(parents=True, exist_ok=True)
+                samples = voice(pitch, 0.8, rate, seed=zlib.crc32(clip.encode()))
+                soundfile.write(path, samples, rate)
+            indices[name] = corpora.get(name).index(data / name, cache=cache)
+        return indices[name]
+
+    return lambda recipe: corpora.pool([index(name) for name in recipe.corpora])
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
+    name, index_of, cache, tmp_path, monkeypatch
+):
+    # pictures have tests of their own, and to lay one out takes longer than these trainings
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, path, **__: path.touch())
+    # one batch has one shape, for which the network is compiled once
+    changes = {"training.epochs": "1", "training.batch_size": "1000"}
+    for start, small in SMALL.items():
+        changes |= small if name.startswith(start) else {}
+    recipe = recipes.get(name).override(changes)
+    index = index_of(recipe)
+    # as its authors, and where it is corrected also without near-duplicates across the sides
+    protocol = "random" if recipe.corrects else "paper"
+    plan = runs.Plan(recipe=recipe, index=index, protocol=protocol)
+    run = runs.run(plan, tmp_path / "run", cache=cache)
+
+    told = runs.read(run.folder).metrics
+    assert told["recipe"] == name
+    assert sorted(told["corpora"]) == sorted(recipe.corpora)
+    assert not (run.folder / "checkpoint").exists()
+    assert len(pd.read_csv(run.folder / "history.csv")) == told["epochs"] == 1
+    for part in ("validation", "test"):
+        assert run.scores(part).labels == recipe.emotions
+        assert set(told[part]["per_class"]) == set(recipe.emotions)
+
+    written = pd.read_csv(run.folder / "predictions.csv")
+    some = written[written["role"] == "test"].iloc[:5]
+    columns = [f"p_{emotion}" for emotion in recipe.emotions]
+    # the light engine on the recordings, Keras on their features
+    found = bundle.load_bundle(run.folder, "light").predict(map(index.locate, some["path"]))
+    np.testing.assert_allclose(found[columns], some[columns], atol=1e-4)
