@@ -24,6 +24,7 @@ SMALL = {
     "acnt": {
         "batch.frames": "32",
         "model.filters": "4",
+        "model.blocks": "2",
         "model.dim": "16",
         "model.heads": "2",
         "model.encoders": "1",
@@ -31,6 +32,7 @@ SMALL = {
     },
     "mel-cnn": {"model.filters": "2"},
     "adafnn": {
+        "augment.copies": "1",
         "batch.frames": "8",
         "features.n_mels": "8",
         "model.encoders": "1",
