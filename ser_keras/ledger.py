@@ -79,13 +79,18 @@ class Row:
         """Return the mean over folds of the means over seeds."""
         return statistics.fmean(self._by_fold(value))
 
-    def figure(self, metric: str) -> str:
-        """Return the mean of the test clips' metric with its spread; of one run its interval."""
-        figures = [getattr(run.scores(), metric) for run in self.runs]
-        mean = self.mean(lambda run: getattr(run.scores(), metric).value)
+    def figure(self, metric: str, corpus: str | None = None) -> str:
+        """Return the mean of the test clips' metric with its spread; of one run its interval.
+
+        Args:
+            metric: `accuracy`, `uar` or `macro_f1`.
+            corpus: One of several pooled; None for the test clips of all.
+        """
+        figures = [run.figure(metric, corpus) for run in self.runs]
+        mean = self.mean(lambda run: run.figure(metric, corpus).value)
         if len(figures) == 1:
             return f"{mean:.4f} [{figures[0].low:.3f}, {figures[0].high:.3f}]"
-        by_fold = self._by_fold(lambda run: getattr(run.scores(), metric).value)
+        by_fold = self._by_fold(lambda run: run.figure(metric, corpus).value)
         spread = by_fold if len(by_fold) > 1 else [figure.value for figure in figures]
         return f"{mean:.4f} ± {statistics.stdev(spread):.4f}"
 
@@ -175,6 +180,18 @@ def complete(found: Iterable[Row]) -> Table:
     return Table((*header, "calibration error"), cells)
 
 
+def parts(found: Iterable[Row]) -> Table:
+    """Return the figures of each of several corpora that were pooled."""
+    header = ("system", "corpora", "protocol", "test clips of", "runs", "accuracy", "UAR")
+    cells = []
+    for row in found:
+        for corpus in sorted({name for run in row.runs for name in run.by_corpus()}):
+            of = Row(tuple(run for run in row.runs if corpus in run.by_corpus()))
+            figures = [of.figure(metric, corpus) for metric in ("accuracy", "uar")]
+            cells.append([row.key[0], row.corpus, row.key[2], corpus, str(len(of.runs)), *figures])
+    return Table(header, cells)
+
+
 def corrections(found: Iterable[Row]) -> Table:
     """Return the paired tests of systems and their corrections, where both saw the same split."""
     header = ("system", "corpus", "protocol", "clips", "only it", "only its correction", "p")
@@ -216,7 +233,13 @@ def commands(found: Iterable[Row]) -> list[str]:
 def show(folder: Path = LEDGER) -> str:
     """Return all tables as text."""
     found = rows(folder)
-    tables = (published(found), ladder(found), complete(found), corrections(found))
+    tables = (
+        published(found),
+        ladder(found),
+        complete(found),
+        parts(found),
+        corrections(found),
+    )
     return "\n\n".join(table.text() for table in tables if table.rows)
 
 
@@ -276,6 +299,8 @@ def _details(found: Sequence[Row]) -> str:
         f"once. {_SPREAD} *Best baseline*: the UAR of {_SHORTCUTS}. *Calibration error*: the "
         f"expected one, over {metrics.BINS} bins of confidence. *Folds*: those that were run.",
     ]
+    if (of_each := parts(found)).rows:
+        told += ["Where corpora are pooled, the figures of each:", of_each.markdown()]
     tests = corrections(found)
     if tests.rows:
         told += [

@@ -57,6 +57,16 @@ class Run:
         """Return the Scores of a part, `test` or `validation`."""
         return metrics.Scores.from_json(self.metrics[part])
 
+    def figure(self, metric: str, corpus: str | None = None) -> metrics.Figure:
+        """Return `accuracy`, `uar` or `macro_f1` of the test clips, or of a pooled corpus's."""
+        if corpus is None:
+            return getattr(self.scores(), metric)
+        return metrics.Figure(**self.by_corpus()[corpus][metric])
+
+    def by_corpus(self) -> dict[str, dict]:
+        """Return n and figures of the test clips of each corpus, where several are pooled."""
+        return self.metrics.get("test_by_corpus", {})  # older runs know none
+
     def baselines(self) -> dict[str, metrics.Scores]:
         """Return what each baseline reached on the test clips; older runs know none."""
         told = self.metrics.get("baselines", {})
@@ -288,6 +298,12 @@ def show(run: Run) -> None:
     rows.append(["weighted F1", *(f"{value.weighted_f1:.3f}" for value in scores.values())])
     header = ["95 % intervals", *(f"{part} (n = {value.n})" for part, value in scores.items())]
     console.show(console.table(header, rows))
+    if of_each := run.by_corpus():
+        rows = [
+            [f"{name} (n = {told['n']})", run.figure("accuracy", name), run.figure("uar", name)]
+            for name, told in of_each.items()
+        ]
+        console.show("\n" + console.table(["test clips of", "accuracy", "UAR"], rows))
     console.show("\n" + comparison(scores["test"], published, split))
     if run.baselines():
         console.show("\n" + ranking(run))
@@ -623,10 +639,10 @@ def _counts(split: splits.Split) -> dict[str, dict[str, int]]:
 
 
 def _by_corpus(recipe: Recipe, split: splits.Split, predictions) -> dict[str, dict]:
-    """Return the figures of the test clips of each corpus, where there are several."""
-    test = predictions[predictions["role"] == "test"].merge(split.table[["path", "corpus"]])
-    if test["corpus"].nunique() < 2:
+    """Return the figures of the test clips of each corpus, where several are pooled."""
+    if split.table["corpus"].nunique() < 2:
         return {}
+    test = predictions[predictions["role"] == "test"].merge(split.table[["path", "corpus"]])
     columns = [f"p_{label}" for label in recipe.emotions]
     return {
         corpus: _headline(

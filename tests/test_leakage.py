@@ -297,6 +297,5 @@ def test_ased_holds_recordings_of_one_speaker_under_the_name_of_another(real_cor
     ]
     with pytest.raises(SerKerasError, match="test shares 4 near-duplicates with training"):
         leakage.enforce(report, split)
-    for fold in range(splits.folds(index, "speaker")):
-        mended = splits.make(index, "speaker", fold=fold)
-        leakage.enforce(leakage.check(mended, sounds), mended)
+    mended = splits.make(index, "speaker")  # its loader names them all
+    leakage.enforce(leakage.check(mended, sounds), mended)

@@ -57,6 +57,22 @@ def test_the_figure_of_several_folds_is_the_mean_of_their_means_and_the_spread_t
     assert row.figure("uar") == "0.7500 ± 0.3536"
 
 
+def test_pooled_corpora_show_what_each_of_them_gives(tmp_path):
+    for fold, values in enumerate(({"savee": 0.5, "tess": 1.0}, {"tess": 0.5})):
+        run = keep(tmp_path, protocol="random", fold=fold)
+        told = files.read_json(run / "metrics.json")
+        figure = {"low": 0.25, "high": 1.0}
+        told["test_by_corpus"] = {
+            corpus: {"n": 9, "accuracy": figure | {"value": v}, "uar": figure | {"value": v}}
+            for corpus, v in values.items()
+        }
+        files.write_json(run / "metrics.json", told)
+    assert [row[3:] for row in ledger.parts(ledger.rows(tmp_path)).rows] == [
+        ["savee", "1", "0.5000 [0.250, 1.000]", "0.5000 [0.250, 1.000]"],
+        ["tess", "2", "0.7500 ± 0.3536", "0.7500 ± 0.3536"],
+    ]
+
+
 def test_the_best_baseline_is_the_one_of_the_highest_mean(tmp_path):
     keep(tmp_path, seed=0, beaten={"duration": 0.2, "loudness": 0.5})
     keep(tmp_path, seed=1, beaten={"duration": 0.9, "loudness": 0.4})

@@ -48,8 +48,8 @@ RECIPE = dataclasses.replace(
         "each clip counts once: no copy of a validation clip is in training",
         "bands are normalised by the training clips, not each by its own clip, which took away how "
         "loud and how bright a voice is; padding follows and is masked throughout",
-        "the Transformer is 512 wide within, the usual 4 times its width; 2,048 is the default of a "
-        "library for widths of 512",
+        "the Transformer is 512 wide within, the usual 4 times its width; 2,048 is a library's "
+        "default for a width of 512",
         "augmentation runs: noise and pitch on the waveform, masks on the spectrogram",
         "the rate is halved on a plateau instead of cut to a tenth",
     ),
