@@ -177,7 +177,8 @@ class Validation:
 
 def _told_copies(pairs: Sequence[tuple[str, str]]) -> str:
     items = [f"{path} (as {first})" for path, first in pairs]
-    return f"{count(len(pairs), 'file')} that repeat another by sound, recording or name: {_listed(items)}"
+    files = count(len(pairs), "file")
+    return f"{files} with the sound, recording or name of another: {_listed(items)}"
 
 
 def count(number: int, noun: str) -> str:

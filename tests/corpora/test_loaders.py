@@ -372,7 +372,7 @@ class TestValidation:
             "1 file in a folder named after another emotion: OAF_happy/OAF_bean_sad.wav.",
             "1 file not named as a clip of the corpus: OAF_happy/bean_happy.wav.",
             "1 file unreadable: OAF_bar_sad.wav: is empty.",
-            "2 files with the sound or name of another: "
+            "2 files with the sound, recording or name of another: "
             "copies/OAF_bar_angry.flac (as OAF_bar_angry.wav), "
             "copies/YAF_back_sad.wav (as OAF_back_angry.wav).",
             "1 duplicate under another emotion than the first: copies/YAF_back_sad.wav.",
@@ -422,7 +422,7 @@ def test_an_index_tells_what_it_holds_and_what_it_left_out(tmp_path, cache):
 
     assert first == "4 clips of ravdess found."
     assert copies.startswith(
-        "3 files with the sound or name of another: Actor_07/03-01-03-01-02-02-07.wav "
+        "3 files with the sound, recording or name of another: Actor_07/03-01-03-01-02-02-07.wav "
         "(as Actor_07/03-01-03-01-02-01-07.wav), audio_speech"
     )
     assert skipped.startswith("4 files skipped: Actor_01/01-01-01-01-01-01-01.wav: is not named ")
