@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors files console seeding audio features batches cache corpora splits leakage "
     "listings audit known_splits augment layers recipes engines prediction bundle metrics "
-    "baselines training report stress runs matrix ledger cli"
+    "baselines training report stress runs figures matrix ledger cli"
 ).split()
 LIGHT = (
     "errors files console audio features batches corpora engines prediction bundle cli.use"

@@ -150,7 +150,7 @@ def _train(arguments: argparse.Namespace) -> None:
             f"Batches of {DEMO_BATCH}, so that an epoch has about as many steps as on TESS."
         )
 
-    from ser_keras import runs  # late: it brings the backend
+    from ser_keras import figures, runs  # late: they bring the backend
 
     plan = runs.Plan(
         recipe=recipe,
@@ -178,7 +178,7 @@ def _train(arguments: argparse.Namespace) -> None:
     )
     if not arguments.keep_latest:
         remember_latest(run.folder)
-    runs.show(run)
+    figures.show(run)
     target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
     console.say(f"Next: python Use_Our_Model.py{target}")
 

@@ -251,9 +251,10 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
 def _evaluate(
     bundle: Bundle, predictions: list[Prediction], truth: dict[Path, str], out: Path, form: str
 ) -> None:
-    from ser_keras import runs  # late: scores and pictures, which labelling does without
+    from ser_keras import figures  # late: scores and pictures, which labelling does without
 
     if form != "table":
         _print(predictions, bundle, form)
-    evaluation = runs.evaluate(bundle, predictions, [truth[Path(p.file)] for p in predictions], out)
+    spoken = [truth[Path(p.file)] for p in predictions]
+    evaluation = figures.evaluate(bundle, predictions, spoken, out)
     (console.show if form == "table" else console.say)(evaluation)
