@@ -1,6 +1,7 @@
 """Additive attention pooling: a sequence becomes the weighted sum of its steps."""
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -90,11 +91,14 @@ class AttentionPooling(keras.layers.Layer):
             float32 array (batch, steps).
         """
         before = keras.Model({tensor.name: tensor for tensor in network.inputs}, self.input)
-        before.jit_compile = False  # XLA would compile for seconds
-        states = before.predict(inputs, verbose=0)  # what arrives at the layer
-        states, mask = states if isinstance(states, (list, tuple)) else (states, None)
-        _, weights = self(states, mask=mask, return_attention_scores=True)
-        return ops.convert_to_numpy(ops.cast(weights, "float32"))
+        clips, parts = len(next(iter(inputs.values()))), []
+        for start in range(0, clips, 32):  # called as they are: nothing is compiled for one look
+            few = {name: values[start : start + 32] for name, values in inputs.items()}
+            states = before(few, training=False)  # what arrives at the layer
+            states, mask = states if isinstance(states, (list, tuple)) else (states, None)
+            _, weights = self(states, mask=mask, return_attention_scores=True)
+            parts.append(ops.convert_to_numpy(ops.cast(weights, "float32")))
+        return np.concatenate(parts)
 
     def compute_mask(self, inputs, mask=None):
         return None
