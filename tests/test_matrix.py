@@ -179,15 +179,18 @@ def test_a_cell_that_fails_or_dies_takes_no_other_along(places, jobs):
 
 def test_each_cell_is_told_with_its_figures_and_the_time_that_is_left(places, capsys):
     matrix.run(cells_of(0, 1), places)
-    first, second, third, fourth = capsys.readouterr().err.splitlines()
-    assert first == "attention-tess on tess, paper, fold 0, seed 0: begins."
-    scores = places.finished(cells_of(0)[0]).scores()
-    figures = f"accuracy {scores.accuracy.value:.4f}, UAR {scores.uar.value:.4f} in "
-    assert second.startswith(f"attention-tess on tess, paper, fold 0, seed 0: {figures}")
-    seconds = places.finished(cells_of(0)[0]).metrics["seconds"]
-    assert second.endswith(f". 1 of 2; about {matrix.duration(seconds)} left.")
-    assert third == "attention-tess on tess, paper, fold 0, seed 1: begins."
-    assert fourth.endswith(". 2 of 2.")
+    begun, ended = [], []
+    for line in capsys.readouterr().err.splitlines():  # a cell may begin before another is told
+        (begun if line.endswith(": begins.") else ended).append(line)
+    cells = [f"attention-tess on tess, paper, fold 0, seed {seed}: " for seed in (0, 1)]
+    assert begun == [f"{cell}begins." for cell in cells]
+    run = places.finished(cells_of(0)[0])
+    figures = [f"{run.figure(metric).value:.4f}" for metric in ("accuracy", "uar")]
+    assert ended[0].startswith(f"{cells[0]}accuracy {figures[0]}, UAR {figures[1]} in ")
+    rest = matrix.duration(run.metrics["seconds"])
+    assert ended[0].endswith(f". 1 of 2; about {rest} left.")
+    assert ended[1].startswith(cells[1])
+    assert ended[1].endswith(". 2 of 2.")
 
 
 def test_the_time_that_is_left_is_that_of_the_cells_most_alike():

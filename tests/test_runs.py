@@ -180,10 +180,18 @@ def test_a_folder_of_other_things_is_left_alone(tiny_index, cache, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_corpus_with_strange_emotions_is_refused_by_name(tiny_index, cache, tmp_path):
+def test_clips_of_strange_emotions_are_left_out_aloud(tiny_index, cache, tmp_path, capsys):
     table = tiny_index.table.assign(emotion=tiny_index.table["emotion"].replace("sad", "bored"))
     index = dataclasses.replace(tiny_index, table=table)
-    with pytest.raises(SerKerasError, match="has clips of bored, which attention-tess"):
+    run = runs.run(plan_of(index, **{"training.epochs": "1"}), tmp_path / "run", cache=cache)
+    strange = (table["emotion"] == "bored").sum()
+    assert f"attention-tess does not know: {strange} of bored." in capsys.readouterr().err
+    assert sum(run.metrics["corpora"]["tess"].values()) == len(table) - strange
+
+
+def test_a_corpus_of_strange_emotions_is_refused(tiny_index, cache, tmp_path):
+    index = dataclasses.replace(tiny_index, table=tiny_index.table.assign(emotion="bored"))
+    with pytest.raises(SerKerasError, match="has clips of 0 of the emotions that attention-tess"):
         runs.run(plan_of(index), tmp_path / "run", cache=cache)
 
 
