@@ -210,8 +210,8 @@ def _over_coefficients(
     power_bar(figure, seen, spec)
     figure.suptitle(
         f"The {len(found.edges) - 1} steps are groups of coefficients, each over the whole clip: "
-        "these weights tell nothing of when.\nA step has also read those below it. Broken line: equal "
-        "weights. Coefficient 0, loudness, lies beyond the colours.",
+        "these weights tell nothing of when.\nA step has also read those below it. Broken line: "
+        "equal weights. Coefficient 0, loudness, lies beyond the colours.",
         **{"x": 0.01, "ha": "left", "color": QUIET, "fontsize": 9},
     )
 
