@@ -192,16 +192,7 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
     places = ", ".join(map(str, roots.values()))
     console.say(f"The {len(rows)} test clips of this model's run, from {places}.")
-    return {_located(entry["path"], roots): entry["emotion"] for entry in rows}
-
-
-def _located(path: str, roots: dict[str, Path]) -> Path:
-    """Return where a clip lies; of several corpora the path names its own first."""
-    if len(roots) == 1:
-        (root,) = roots.values()
-        return root / path
-    corpus, _, own = path.partition("/")
-    return roots[corpus] / own
+    return {corpora.located(entry["path"], roots): entry["emotion"] for entry in rows}
 
 
 def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Prediction]:

@@ -10,10 +10,21 @@ from pathlib import Path
 
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import LOSSY, Corpus, Parsed
-from ser_keras.corpora._index import Index, Validation, pool
+from ser_keras.corpora._index import Index, Validation, located, pool
 from ser_keras.errors import SerKerasError
 
-__all__ = ["LOSSY", "Corpus", "Index", "Parsed", "Validation", "get", "guess", "names", "pool"]
+__all__ = [
+    "LOSSY",
+    "Corpus",
+    "Index",
+    "Parsed",
+    "Validation",
+    "get",
+    "guess",
+    "located",
+    "names",
+    "pool",
+]
 
 
 def names() -> list[str]:

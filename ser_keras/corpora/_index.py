@@ -43,10 +43,7 @@ class Index:
 
     def locate(self, path: str) -> Path:
         """Return where a clip of the table lies."""
-        if not self.roots:
-            return self.root / path
-        corpus, _, own = path.partition("/")
-        return self.roots[corpus] / own
+        return located(path, self.roots or {self.corpus: self.root})
 
     def only(self, emotions: Iterable[str]) -> Index:
         """Return the index of the clips of some emotions."""
@@ -63,6 +60,20 @@ class Index:
         if self.skipped:
             told.append(f"{count(len(self.skipped), 'file')} skipped: {_listed(self.skipped)}")
         return [f"{text}." for text in told]
+
+
+def located(path: str, roots: Mapping[str, Path]) -> Path:
+    """Return where a clip lies; of several corpora its path names its own first.
+
+    Args:
+        path: Of the table of an `Index`.
+        roots: Corpus -> its own folder.
+    """
+    if len(roots) == 1:
+        (root,) = roots.values()
+        return root / path
+    corpus, _, own = path.partition("/")
+    return roots[corpus] / own
 
 
 def pool(indices: Sequence[Index]) -> Index:
