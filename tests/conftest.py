@@ -43,7 +43,7 @@ def voice():
     def make(pitch: float, seconds: float = 1.0, rate: int = 22_050, seed: int = 0) -> np.ndarray:
         rng = np.random.default_rng(seed)
         time = np.arange(int(seconds * rate)) / rate
-        pitch = pitch * rng.uniform(0.95, 1.05) * (1 + 0.02 * np.sin(2 * np.pi * 5 * time))
+        pitch = pitch * rng.uniform(0.97, 1.03) * (1 + 0.02 * np.sin(2 * np.pi * 5 * time))
         phase = 2 * np.pi * np.cumsum(pitch) / rate
         knots = np.cumsum(rng.uniform(0.05, 0.15, int(20 * seconds) + 2))  # s
         levels = rng.uniform(0.1, 1.5, (8, len(knots)))

@@ -60,8 +60,8 @@ def test_the_majority_is_the_most_frequent_emotion_of_the_training_clips(tiny_in
 
 
 def test_pitch_is_heard_in_the_spectrum_and_in_the_mfcc(scores):
-    assert scores["mean spectrum"].accuracy.value > 0.8
-    assert scores["MFCC statistics"].accuracy.value > 0.8
+    assert scores["mean spectrum"].accuracy.value > 0.9
+    assert scores["MFCC statistics"].accuracy.value > 0.9
 
 
 def test_lengths_that_tell_the_emotion_are_found_even_between_two_others(tiny_index, paper, cache):
