@@ -422,7 +422,8 @@ def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions)
     files.write_csv(folder / "predictions.csv", predictions)
     files.write_json(folder / "environment.json", environment(plan.deterministic))
     files.write_text(folder / "model_summary.txt", summary(plan.recipe, fitted.network))
-    report.training_history(history, folder / "training_history.png", title)
+    curves = folder / "training_history.png"
+    report.training_history(history, curves, title, best_epoch=fitted.best_epoch)
     for part, value in scores.items():
         report.confusion_matrix(value, folder / f"confusion_matrix_{part}.png", f"{title}, {part}")
     report.reliability(scores["test"], folder / "reliability.png", f"{title}, test")

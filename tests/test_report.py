@@ -76,7 +76,7 @@ def overlaps(boxes):
 
 
 def test_the_history_shows_both_curves_on_both_sides_and_the_best_epoch(tmp_path, drawn):
-    report.training_history(history(), tmp_path / "h.png", "attention-tess on TESS")
+    report.training_history(history(), tmp_path / "h.png", "attention-tess on TESS", best_epoch=7)
     said = [t.get_text() for t in texts(drawn[0])]
     assert "attention-tess on TESS" in said
     assert {"Accuracy", "Loss", "training", "validation", "best epoch (7)"} <= set(said)
@@ -93,14 +93,14 @@ def test_the_caller_says_which_epoch_was_kept(tmp_path, drawn):
 
 @pytest.mark.parametrize("epochs", [1, 2, 300])
 def test_short_and_long_runs_are_drawn(tmp_path, drawn, epochs):
-    report.training_history(history(epochs), tmp_path / "h.png", "title")
+    report.training_history(history(epochs), tmp_path / "h.png", "title", best_epoch=1)
     assert overlaps(texts(drawn[0])) == []
 
 
 def test_a_loss_that_overflowed_does_not_spoil_the_picture(tmp_path, drawn):
     table = history()
     table.loc[10, "val_loss"] = np.inf
-    report.training_history(table, tmp_path / "h.png", "title")
+    report.training_history(table, tmp_path / "h.png", "title", best_epoch=1)
     assert drawn[0].axes[1].get_ylim() == pytest.approx((0, 2.1))
 
 
@@ -146,7 +146,7 @@ def test_drawing_needs_neither_a_screen_nor_pyplot(tmp_path):
         "assert 'matplotlib' not in sys.modules;"
         "h = pd.DataFrame({'epoch': [1], 'loss': [1.0], 'accuracy': [0.5], 'val_loss': [1.0],"
         " 'val_accuracy': [0.5]});"
-        f"report.training_history(h, {str(tmp_path / 'h.png')!r}, 'title');"
+        f"report.training_history(h, {str(tmp_path / 'h.png')!r}, 'title', best_epoch=1);"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60)

@@ -58,6 +58,20 @@ def test_a_history_has_a_row_for_each_epoch_and_the_best_epoch_has_the_least_los
     assert tiny_run.metrics["best_epoch"] == history["epoch"][history["val_loss"].idxmin()]
 
 
+def test_the_picture_of_the_history_marks_the_epoch_that_was_kept(
+    tiny_index, cache, tmp_path, monkeypatch
+):
+    marked = []
+
+    def record(history, path, title, *, best_epoch):
+        marked.append(best_epoch)
+
+    monkeypatch.setattr(runs.report, "training_history", record)
+    plan = plan_of(tiny_index, **{"training.epochs": "3", "training.monitor": "val_accuracy"})
+    told = runs.run(plan, tmp_path / "run", cache=cache).metrics
+    assert marked == [told["best_epoch"]]
+
+
 def test_predictions_agree_with_the_scores(tiny_run):
     predictions = pd.read_csv(tiny_run.folder / "predictions.csv")
     test = predictions[predictions["role"] == "test"]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def training_history(
-    history: pd.DataFrame, path: str | os.PathLike, title: str, *, best_epoch: int | None = None
+    history: pd.DataFrame, path: str | os.PathLike, title: str, *, best_epoch: int
 ) -> None:
     """Draw accuracy and loss over the epochs, side by side, the best epoch marked.
 
@@ -36,12 +36,9 @@ def training_history(
         history: A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy (as in history.csv).
         path: The PNG to write.
         title: Heading; says so if the data are synthetic.
-        best_epoch: Number (as in `epoch`) of the epoch whose weights were kept; None for the one of
-            least validation loss.
+        best_epoch: Number (as in `epoch`) of the epoch whose weights were kept.
     """
     history = history.replace([np.inf, -np.inf], np.nan)  # a loss that overflowed has no place
-    if best_epoch is None:
-        best_epoch = int(history["epoch"].iloc[int(history["val_loss"].argmin())])
     figure = new_figure(10, 4.3, title)
     axes = figure.subplots(1, 2)
     for ax, column in zip(axes, ("accuracy", "loss"), strict=True):
