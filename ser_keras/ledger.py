@@ -332,8 +332,9 @@ def _step(row: Row | None) -> str:
     uar, best = row.mean(lambda run: run.scores().uar.value), row.best_baseline("uar")
     if best is None:
         return f"{uar:.3f}"
-    network = f"**{uar:.3f}**" if uar > best[1] else f"{uar:.3f}"
-    return f"{network} ({best[1]:.3f})"
+    network, shortcut = f"{uar:.3f}", f"{best[1]:.3f}"
+    beaten = float(network) > float(shortcut)  # as printed: a reader sees no other difference
+    return f"**{network}** ({shortcut})" if beaten else f"{network} ({shortcut})"
 
 
 def _chance(of: Iterable[Row]) -> str:
