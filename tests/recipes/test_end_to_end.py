@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from itertools import product
 
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from ser_keras import bundle, corpora, recipes, runs
+from ser_keras.cli import use
 
 # each network narrow and each clip short, so that all of them train within a minute
 SMALL = {
@@ -78,11 +80,18 @@ def names_of(corpus: str) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def index_of(tiny_index, voice, cache, tmp_path_factory):
+def data(tmp_path_factory, tiny_tess):
+    """The folder in which all tiny corpora lie, those that `index_of` has made."""
+    folder = tmp_path_factory.mktemp("corpora")
+    (folder / "TESS").symlink_to(tiny_tess)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def index_of(tiny_index, voice, cache, data):
     """Return a function that gives the index of the tiny corpora that a recipe names, pooled."""
     import soundfile
 
-    data = tmp_path_factory.mktemp("corpora")
     indices = {"tess": tiny_index}
 
     def index(name: str) -> corpora.Index:
@@ -101,7 +110,7 @@ def index_of(tiny_index, voice, cache, tmp_path_factory):
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
-    name, index_of, cache, tmp_path, monkeypatch
+    name, index_of, data, cache, tmp_path, monkeypatch, capsys
 ):
     # pictures have tests of their own, and to lay one out takes longer than these trainings
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, path, **__: path.touch())
@@ -131,3 +140,9 @@ def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
     # the light engine on the recordings, Keras on their features
     found = bundle.load_bundle(run.folder, "light").predict(map(index.locate, some["path"]))
     np.testing.assert_allclose(found[columns], some[columns], atol=1e-4)
+
+    if "+" in index.corpus:  # the script finds the test clips of each of the pooled corpora
+        arguments = ["--data", data, "--out", tmp_path]
+        use.main(["--model", str(run.folder), *map(str, arguments)])
+        scored = f"{100 * run.scores().accuracy.value:.2f}"
+        assert re.search(rf"^accuracy +{re.escape(scored)} ", capsys.readouterr().out, re.M)
