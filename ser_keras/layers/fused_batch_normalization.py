@@ -1,6 +1,7 @@
 """Batch normalisation that trains with one fused kernel where the backend has one."""
 
 import keras
+from keras import ops
 
 
 @keras.saving.register_keras_serializable(package="ser_keras")
@@ -10,23 +11,46 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     The function, the weights and the moving averages are Keras's to the last digits of float32.
     Keras writes the layer out in separate operations, each of which reads and writes the whole
     tensor; on a CPU they took a third of a training step of `attention-tess`. The fused kernel is
-    taken in training, on the TensorFlow backend, for float32 (batch, rows, columns, channels)
-    without a mask, scaled and centred; everything else is left to Keras.
+    taken in training, on the TensorFlow backend, for float32 (batch, rows, columns, channels),
+    scaled and centred; everything else is left to Keras. Where a mask is given, the kernel sees
+    what is inside it, laid side by side.
 
     Args:
         **kwargs: Of `keras.layers.BatchNormalization`.
 
     Call arguments:
         inputs: (batch, ..., channels).
-        mask: bool (batch, ...), False where the moments pass over the input.
+        mask: bool, the shape of `inputs` without its last axes, e.g. (batch, rows): False where the
+            moments pass over the input, and zero comes out.
 
     Returns:
         The shape of `inputs`.
     """
 
     def call(self, inputs, training=False, mask=None):
-        if not (training and self.trainable and mask is None and self._is_fusible(inputs)):
-            return super().call(inputs, training=training, mask=mask)
+        if training and self.trainable and self._is_fusible(inputs):
+            return self._fused(inputs) if mask is None else self._fused_inside(inputs, mask)
+        if mask is None:
+            return super().call(inputs, training=training)
+        places = mask  # `expand_dims`: slices with a new axis have no LiteRT operator
+        while places.ndim < inputs.ndim - 1:
+            places = ops.expand_dims(places, -1)
+        places = ops.broadcast_to(places, ops.shape(inputs)[:-1])
+        outputs = super().call(inputs, training=training, mask=places)
+        return ops.where(ops.expand_dims(places, -1), outputs, 0)
+
+    def _fused_inside(self, inputs, mask):
+        import tensorflow as tf
+
+        places = tf.where(mask)  # (places, axes of the mask)
+        inside = tf.gather_nd(inputs, places)
+        image = tf.reshape(inside, (1, tf.shape(inside)[0], -1, inputs.shape[-1]))
+        outputs = tf.reshape(self._fused(image), tf.shape(inside))
+        return tf.ensure_shape(
+            tf.scatter_nd(places, outputs, tf.shape(inputs, tf.int64)), inputs.shape
+        )
+
+    def _fused(self, inputs):
         import tensorflow as tf
 
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(

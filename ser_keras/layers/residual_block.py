@@ -83,20 +83,16 @@ class ResidualBlock(keras.layers.Layer):
         self.normalization.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, mask=None, training=False):
-        positions = inside = None
         if mask is not None:  # `expand_dims`: slices with a new axis have no LiteRT operator
-            positions = ops.broadcast_to(ops.expand_dims(mask, 2), ops.shape(inputs)[:3])
-            inside = ops.expand_dims(positions, 3)  # bool (batch, frames, bands, 1)
+            inside = ops.expand_dims(ops.expand_dims(mask, 2), 3)  # (batch, frames, 1, 1)
             inputs = ops.where(inside, inputs, 0)
-        x = self.convolution(inputs)
-        x = self.normalization(x, training=training, mask=positions)
+        x = self.normalization(self.convolution(inputs), training=training, mask=mask)
         if self.shortcut is not None:
             around = self.shortcut(inputs)
-            x = x + self.shortcut_normalization(around, training=training, mask=positions)
+            x = x + self.shortcut_normalization(around, training=training, mask=mask)
         elif inputs.shape[-1] == self.filters:
             x = x + inputs
-        x = self.drop(ops.leaky_relu(x, self.negative_slope), training=training)
-        return x if mask is None else ops.where(inside, x, 0)
+        return self.drop(ops.leaky_relu(x, self.negative_slope), training=training)
 
     def compute_mask(self, inputs, mask=None):
         return None  # the pooling that follows would drop it with a warning: it is an input

@@ -47,15 +47,53 @@ def test_training_gives_the_weights_and_averages_of_keras(how):
         np.testing.assert_allclose(mine, other, atol=2e-5)
 
 
-def test_masked_places_leave_no_trace():
-    layer = FusedBatchNormalization()
-    inputs, mask = images(), np.ones((3, 4, 5), bool)
-    mask[:, 2:] = False
-    spoilt = np.where(mask[..., None], inputs, 100)
-    clean, dirty = (
-        ops.convert_to_numpy(layer(values, mask=mask, training=True)) for values in (inputs, spoilt)
+@pytest.mark.parametrize("axes", [1, 2, 3], ids=["clips", "rows", "places"])
+def test_a_mask_gives_the_gradients_and_averages_of_keras_and_zero_outside(axes):
+    mask = np.random.default_rng(1).random((3, 4, 5)[:axes]) < 0.6
+    mask[0] = True
+    places = np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - axes)), (3, 4, 5))
+    ours, kerass = (
+        masked_step(which, given)
+        for which, given in (
+            (FusedBatchNormalization, mask),
+            (keras.layers.BatchNormalization, places),
+        )
     )
-    np.testing.assert_allclose(clean[mask], dirty[mask], atol=1e-5)
+    assert not ours[0][~places].any()
+    kerass[0][~places] = 0
+    for mine, other in zip(ours, kerass, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=2e-5)
+
+
+def masked_step(layer_class, mask):
+    """Return what comes out in training, its gradients, and the layer's weights thereafter."""
+    import tensorflow as tf
+
+    layer = layer_class(momentum=0.7)
+    inputs = tf.constant(images())
+    layer.build(inputs.shape)
+    layer.gamma.assign([2.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs, mask=tf.constant(mask), training=True)
+        inside = tf.boolean_mask(outputs, mask)
+        loss = tf.reduce_sum(tf.square(inside - tf.boolean_mask(inputs, mask)))
+    gradients = tape.gradient(loss, [inputs, *(v.value for v in layer.trainable_variables)])
+    return [np.array(v) for v in (outputs, *gradients, *layer.get_weights())]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_masked_places_leave_no_trace(training):
+    layer = FusedBatchNormalization()
+    inputs, mask = images(), np.ones((3, 4), bool)
+    mask[:, 2:] = False
+    spoilt = np.where(mask[..., None, None], inputs, 100)
+    clean, dirty = (
+        ops.convert_to_numpy(layer(values, mask=mask, training=training))
+        for values in (inputs, spoilt)
+    )
+    np.testing.assert_allclose(clean, dirty, atol=1e-5)
+    assert not clean[:, 2:].any()
 
 
 def test_a_frozen_layer_learns_nothing():
