@@ -44,6 +44,9 @@ class FeatureStore:
         name: Of the corpus; begins the name of the file.
         spec: What is extracted; its key ends the name of the file.
         folder: Where the file is.
+        extract: How: maps samples and the spec to float32 (frames, n_features). With another than
+            `features.extract`, the spec may be anything with a FeatureSpec's key, n_features,
+            sample_rate, offset, duration and to_json.
 
     Example:
         store = FeatureStore("tess", recipe.features)
@@ -51,8 +54,15 @@ class FeatureStore:
         frames = store[contents[0]]  # float32 (frames, n_features), read-only
     """
 
-    def __init__(self, name: str, spec: FeatureSpec, folder: str | os.PathLike = files.CACHE):
+    def __init__(
+        self,
+        name: str,
+        spec: FeatureSpec,
+        folder: str | os.PathLike = files.CACHE,
+        extract: Callable[[np.ndarray, FeatureSpec], np.ndarray] = extract,
+    ):
         self.spec = spec
+        self._frames_of = extract
         self.path = Path(folder) / f"{name}-{spec.key}.safetensors"
         self._tensors = _load(self.path, spec.n_features)
 
@@ -120,7 +130,7 @@ class FeatureStore:
 
         def frames_of(path):
             part = {"offset": spec.offset, "duration": spec.duration}
-            return extract(audio.read(path, spec.sample_rate, **part), spec)
+            return self._frames_of(audio.read(path, spec.sample_rate, **part), spec)
 
         results = _each(frames_of, list(missing.values()), jobs)
         with contextlib.closing(console.progress(len(missing), title)) as bar:

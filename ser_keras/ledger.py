@@ -32,8 +32,9 @@ _SPREAD = (
 )
 _SHORTCUTS = (
     "the best of the shortcuts (majority class, duration, loudness, mean spectrum, MFCC "
-    "statistics) fitted to the same training clips; a system that does not beat it has learned "
-    "nothing"
+    "statistics; of pooled corpora which one it is; eGeMAPS and ComParE functionals where "
+    "opensmile is installed) fitted to the same training clips; a system that does not beat it "
+    "has learned nothing"
 )
 
 

@@ -206,6 +206,25 @@ def train(
     return None if places.finished(cell) else _last_words(messages, process.returncode)
 
 
+def fit_baselines(places: Places) -> list[Skipped]:
+    """Fit the baselines of all finished runs in `places.out` anew; return those that could not be.
+
+    For runs that are older than a baseline, or were trained where opensmile was not installed. The
+    networks are not touched: a baseline needs the list of clips and the recordings alone.
+    """
+    library, skipped = _Library(places), []
+    seals = sorted(places.out.glob(f"*/*/*/{runs.SEAL}"))
+    with contextlib.closing(console.progress(len(seals), "baselines")) as bar:
+        for folder in (seal.parent for seal in seals):
+            run = runs.read(folder)
+            try:
+                runs.fit_baselines(run, library.index(run.metrics["split"]["corpus"]), places.cache)
+            except SerKerasError as error:
+                skipped.append(Skipped(str(folder), f"{error.subject} {error.problem}"))
+            bar.update()
+    return skipped
+
+
 def remaining(left: Sequence[Cell], seconds: Mapping[Cell, float], slots: int) -> float | None:
     """Return how many seconds the cells that are left will take; None where nothing is known.
 
@@ -244,8 +263,15 @@ class _Library:
         Raises:
             SerKerasError: The corpus is not there, or cannot serve the protocol.
         """
-        index = corpora.pool([self._index(corpora.get(name)) for name in cell.corpus.split("+")])
-        return splits.folds(index.only(cell.load().emotions), cell.protocol)
+        return splits.folds(self.index(cell.corpus).only(cell.load().emotions), cell.protocol)
+
+    def index(self, names: str) -> corpora.Index:
+        """Return the index of a corpus, or of several that are pooled and joined by "+".
+
+        Raises:
+            SerKerasError: One of them is not there.
+        """
+        return corpora.pool([self._index(corpora.get(name)) for name in names.split("+")])
 
     def _index(self, corpus: corpora.Corpus) -> corpora.Index:
         data, cache = self._places.data, self._places.cache

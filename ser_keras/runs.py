@@ -41,7 +41,7 @@ SEAL = "metrics.json"
 _SETTINGS = "settings.json"
 _PACKAGES = (
     *("tensorflow", "keras", "numpy", "scipy", "librosa", "soundfile", "soxr"),
-    *("scikit-learn", "pandas", "ai-edge-litert"),
+    *("scikit-learn", "pandas", "ai-edge-litert", "opensmile"),
 )
 
 
@@ -271,6 +271,29 @@ def read(folder: Path) -> Run | None:
     if not (folder / SEAL).is_file():
         return None
     return Run(folder, files.read_json(folder / SEAL))
+
+
+def fit_baselines(run: Run, index: corpora.Index, cache: Path = files.CACHE) -> Run:
+    """Return a finished run with its baselines fitted anew, and keep them in its folder.
+
+    Args:
+        run: What was trained; its list of clips is read again, and nothing of it is changed.
+        index: Of its corpus.
+        cache: Where features are kept.
+
+    Raises:
+        SerKerasError: The list, or what its clips hold, is not what the run was made from.
+    """
+    told, listing = run.metrics["split"], run.folder / "split.csv"
+    drawn = {name: told[name] for name in ("protocol", "fold", "seed")}
+    split = splits.Split.read(listing, index, **drawn)
+    if split.hash != told["hash"]:
+        remedy = f"Take {told['corpus']} as it was, or train the run anew"
+        raise SerKerasError(listing, "is not the split that the run was made from", remedy)
+    scores = baselines.score(index, split, cache)
+    sealed = {**run.metrics, "baselines": {n: value.to_json() for n, value in scores.items()}}
+    files.write_json(run.folder / SEAL, sealed)
+    return Run(run.folder, sealed)
 
 
 def say_split(split: splits.Split) -> None:

@@ -37,6 +37,8 @@ def main(argv: list[str] | None = None) -> None:
     with cli.exit_codes(stopped if arguments.action == "run" else "Stopped."):
         if arguments.action == "run":
             _run(arguments)
+        elif arguments.action == "baselines":
+            _fit_baselines(arguments)
         elif arguments.action == "show":
             console.show(ledger.show(arguments.runs))
         elif arguments.action == "pictures":
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m ser_keras.ledger", description="The kept runs: made, shown, written down."
     )
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="run | show | write | pictures"
+        dest="action", required=True, metavar="run | baselines | show | write | pictures"
     )
     run = actions.add_parser(
         "run",
@@ -85,9 +87,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("KEY", "VALUE"),
         help="change a setting to each of these values; several are combined",
     )
-    run.add_argument("--data", type=Path, default=files.DATA, metavar="DIR", help="of the corpora")
-    run.add_argument("--out", type=Path, default=matrix.LEDGER, metavar="DIR", help="of the runs")
-    run.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR", help="of features")
+    fit = actions.add_parser(
+        "baselines",
+        help="fit them anew beside finished runs",
+        description="Fit the baselines of finished runs anew, and train nothing: for runs made "
+        "before a baseline was there, or before `pip install opensmile`.",
+    )
+    for action in (run, fit):
+        for name, place, words in (
+            ("--data", files.DATA, "of the corpora"),
+            ("--out", matrix.LEDGER, "of the runs"),
+            ("--cache", files.CACHE, "of features"),
+        ):
+            action.add_argument(name, type=Path, default=place, metavar="DIR", help=words)
     run.add_argument(
         "--jobs",
         type=int,
@@ -116,14 +128,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    places = matrix.Places(
+def _places(arguments: argparse.Namespace) -> matrix.Places:
+    for name in ("data", "out"):
+        folder = getattr(arguments, name)
+        if not folder.is_dir() and not (name == "out" and arguments.action == "run"):
+            raise SerKerasError(folder, "no such folder", f"Check --{name}")
+    return matrix.Places(
         data=arguments.data.absolute(),
         out=arguments.out.absolute(),
         cache=arguments.cache.absolute(),
     )
-    if not places.data.is_dir():
-        raise SerKerasError(arguments.data, "no such folder", "Check --data")
+
+
+def _fit_baselines(arguments: argparse.Namespace) -> None:
+    failed = matrix.fit_baselines(_places(arguments))
+    for failure in failed:
+        console.error(failure)
+    if failed:
+        sys.exit(cli.FAILED)
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    places = _places(arguments)
     if arguments.jobs < 1:
         raise SerKerasError("--jobs", "is below 1", "Give a number of runs")
     if arguments.jobs > 1 and not arguments.dask:

@@ -1,8 +1,9 @@
 import os
+import shutil
 
 import pytest
 
-from ser_keras import bundle, matrix
+from ser_keras import bundle, files, matrix, runs
 from ser_keras.cli import ledger, train
 from ser_keras.errors import Skipped
 from ser_keras.matrix import Cell
@@ -118,6 +119,26 @@ def test_help_names_every_option_of_run(capsys):
     out = capsys.readouterr().out
     for option in "--recipe --corpus --protocol --fold --seed --vary --jobs --dask".split():
         assert option in out
+
+
+def test_baselines_are_fitted_anew_beside_finished_runs(
+    tiny_tess, tiny_run, cache, tmp_path, capsys
+):
+    kept = [tmp_path / "ledger" / name / "tess" / "paper-0-seed0" for name in "ab"]
+    for folder in kept:
+        shutil.copytree(tiny_run.folder, folder)
+        told = files.read_json(folder / runs.SEAL)
+        del told["baselines"]["duration"]
+        files.write_json(folder / runs.SEAL, told)
+    listing = kept[0] / "split.csv"
+    listing.write_text(listing.read_text().replace("train", "test", 1))
+    arguments = ["--data", tiny_tess.parent, "--out", tmp_path / "ledger", "--cache", cache]
+    with pytest.raises(SystemExit) as stop:
+        ledger.main(["baselines", *map(str, arguments)])
+    assert stop.value.code == 1
+    assert f"{listing} is not the split that the run was made from" in capsys.readouterr().err
+    assert "duration" not in runs.read(kept[0]).baselines()
+    assert runs.read(kept[1]).metrics == tiny_run.metrics
 
 
 def test_a_training_of_the_ledger_leaves_the_users_latest_model_alone(
