@@ -13,7 +13,7 @@
 All are fitted to the training clips alone, after standardisation by them, with the settings that
 stand here: nothing is chosen, so the validation clips are not looked at. x² lets an emotion lie
 between two others, as normal distributions would. A network that does not beat them has learned
-nothing.
+nothing that needs a network.
 """
 
 from __future__ import annotations

@@ -31,10 +31,10 @@ _SPREAD = (
     "its 95 % bootstrap interval."
 )
 _SHORTCUTS = (
-    "the best of the shortcuts (majority class, duration, loudness, mean spectrum, MFCC "
+    "the best of the baselines (majority class, duration, loudness, mean spectrum, MFCC "
     "statistics; of pooled corpora which one it is; eGeMAPS and ComParE functionals where "
     "opensmile is installed) fitted to the same training clips; a system that does not beat it "
-    "has learned nothing"
+    "has learned nothing that needs a network"
 )
 
 
