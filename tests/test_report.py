@@ -528,6 +528,19 @@ def test_attention_over_coefficients_names_them_and_claims_no_time(tiny_index, t
     assert overlaps(texts(drawn[0])) == []
 
 
+@pytest.mark.parametrize("over_time", [True, False])
+def test_long_names_of_clips_do_not_run_into_the_emotions(tiny_index, tmp_path, drawn, over_time):
+    recipe = "attention-tess-corrected" if over_time else "attention-tess"
+    found = attended(tiny_index, 9 if over_time else 3, recipe, over_time=over_time)
+    links = [tmp_path / f"03-01-08-01-01-02-{i:03}.wav" for i in range(len(found.paths))]
+    for link, path in zip(links, found.paths, strict=True):
+        link.symlink_to(path)
+    emotions = ["surprised", *found.emotions[1:]]
+    found = dataclasses.replace(found, paths=links, emotions=emotions)
+    report.attention(found, tmp_path / "a.png", "title")
+    assert overlaps(texts(drawn[0])) == []
+
+
 def test_steps_that_no_clip_reaches_are_left_out_and_eight_emotions_fit(
     tiny_index, tmp_path, drawn
 ):

@@ -247,5 +247,7 @@ def _means(figure: SubFigure, found: Attention, emotions: list[str]) -> None:
 
 
 def _name(ax: Axes, emotion: str, path: Path) -> None:
-    ax.set_title(emotion, loc="left", color=INK, fontsize=11, fontweight="bold")
-    ax.set_title(short(Path(path).stem), loc="right", color=QUIET, fontsize=7)
+    """Write the emotion above a clip, and between the two, for it may be long, the clip's name."""
+    ax.set_title(emotion, loc="left", color=INK, fontsize=11, fontweight="bold", pad=15)
+    above = {"xycoords": "axes fraction", "xytext": (0, 4), "textcoords": "offset points"}
+    ax.annotate(short(Path(path).stem), (0, 1), **above, va="bottom", color=QUIET, fontsize=7)
