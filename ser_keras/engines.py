@@ -6,6 +6,7 @@ memory, and Keras itself exports to it, where ONNX needs a converter of its own.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import statistics
@@ -176,7 +177,10 @@ def export(
 
         options["optimizations"] = [tf.lite.Optimize.DEFAULT]
     with files.atomic(path) as partial:
-        with console.native_silence():
+        with console.native_silence(), contextlib.ExitStack() as constants:
+            for layer in network.layers:
+                if hasattr(layer, "as_constants"):  # what of it no input changes
+                    constants.enter_context(layer.as_constants())
             network.export(partial, format="litert", verbose=False, **options)
         light = LightEngine(partial)(inputs)
         difference = float(np.abs(light - KerasEngine(network)(inputs)).max())

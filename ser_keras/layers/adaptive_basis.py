@@ -1,5 +1,7 @@
 """The adaptive basis layer of AdaFNN: curves become scores on basis functions that are learned."""
 
+import contextlib
+
 import keras
 import numpy as np
 from keras import ops
@@ -97,6 +99,7 @@ class AdaptiveBasis(keras.layers.Layer):
         self.sparsity = keras.metrics.Mean(name="sparsity")
         self.orthogonality = keras.metrics.Mean(name="orthogonality")
         self.supports_masking = True
+        self._constants = None
 
     def build(self, input_shape):
         _, steps, bands = input_shape
@@ -123,7 +126,10 @@ class AdaptiveBasis(keras.layers.Layer):
         self._bands = bands
 
     def call(self, inputs, mask=None, training=False):
-        functions = self.functions(training)
+        if training or self._constants is None:
+            functions = self.functions(training)
+        else:
+            functions = ops.convert_to_tensor(self._constants)
         steps = ops.cast(self._steps[:, None], self.compute_dtype)  # (steps, 1)
         if mask is not None:
             inputs = ops.where(ops.expand_dims(mask, -1), inputs, 0)
@@ -134,6 +140,18 @@ class AdaptiveBasis(keras.layers.Layer):
                 self.add_loss(penalty)
                 metric.update_state(penalty)
         return ops.reshape(scores, (-1, self._bands * self.bases))
+
+    @contextlib.contextmanager
+    def as_constants(self):
+        """Within it, calls outside training take the functions as the numbers that they now are.
+
+        They do not depend on the input, so an exported network needs no weights to draw them.
+        """
+        self._constants = ops.convert_to_numpy(self.functions())
+        try:
+            yield
+        finally:
+            self._constants = None
 
     def functions(self, training=False):
         """Return the raw basis functions, (bands, bases, steps)."""

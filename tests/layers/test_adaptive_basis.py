@@ -158,6 +158,18 @@ def test_a_detached_norm_pulls_at_the_size_and_the_other_does_not(detach_norm, g
     assert 1 - float(ops.convert_to_numpy(layer.size)) == pytest.approx(gradient, abs=1e-3)
 
 
+def test_as_constants_it_computes_the_same_and_draws_nothing(monkeypatch):
+    layer = AdaptiveBasis(2, hidden=(4,))
+    inputs = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
+    expected = ops.convert_to_numpy(layer(inputs))
+    with layer.as_constants(), monkeypatch.context() as patch:
+        patch.setattr(layer, "functions", None)  # to call it would be an error
+        np.testing.assert_array_equal(ops.convert_to_numpy(layer(inputs)), expected)
+    for weight in layer.trainable_variables:
+        weight.assign(2 * weight)
+    assert np.abs(ops.convert_to_numpy(layer(inputs)) - expected).max() > 0.1
+
+
 def test_functions_depend_on_time_from_the_start():
     keras.utils.set_random_seed(0)
     layer = AdaptiveBasis(bases=3, hidden=(16, 16))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ser_keras import recipes
+from ser_keras import engines, recipes, training
 from ser_keras.augment import ImageShiftZoomFlip
 from tests.recipes.networks import clips, input_shapes, inputs, network, shape, weights
 
@@ -43,6 +43,16 @@ def test_training_tells_the_penalty_from_the_loss():
     assert 0 < logs["orthogonality"] <= 0.5
     assert logs["sparsity"] == 0
     assert logs["loss"] > logs["orthogonality"]
+
+
+def test_what_is_exported_holds_the_basis_functions_and_not_the_networks_behind_them(tmp_path):
+    small = {"batch.frames": "8", "features.n_mels": "8", "model.encoders": "1"}
+    recipe = recipes.get(NAME).override(small | {"model.inner": "16", "model.basis_width": "64"})
+    model = training.build(recipe)
+    some = np.random.default_rng(0).normal(size=(3, 8, 8)).astype(np.float32)
+    path = tmp_path / "model.tflite"
+    assert engines.export(model, path, {"features": some}) <= engines.TOLERANCE
+    assert path.stat().st_size < model.get_layer("basis").count_params()  # a byte each, not four
 
 
 def test_its_augmentation_is_the_image_generator():
