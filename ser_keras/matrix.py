@@ -14,9 +14,10 @@ import statistics
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent import futures
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ser_keras import console, corpora, files, recipes, runs, splits
@@ -145,9 +146,9 @@ def run(
     """
     account = _Account(wanted, places)
     left, failed = account.left(), []
-    with _pool(jobs, dask) as (pool, slots, stop):
+    with _pool(places, jobs, dask) as (submit, slots, stop):
         for patient in (False, True):  # what another process trains is waited for in the end
-            begun = {pool.submit(train, cell, places, patient, stop): cell for cell in left}
+            begun = {submit(cell, patient): cell for cell in left}
             left = []
             try:
                 for done in futures.as_completed(begun):
@@ -303,16 +304,21 @@ def _group(
 
 @contextlib.contextmanager
 def _pool(
-    jobs: int, dask: str | None
-) -> Iterator[tuple[futures.Executor, int, threading.Event | None]]:
+    places: Places, jobs: int, dask: str | None
+) -> Iterator[tuple[Callable[[Cell, bool], futures.Future], int, threading.Event | None]]:
     """Yield who trains, how many cells at once, and what ends the trainings of this machine.
 
     Not joblib: its Dask backend waits for ever for a cell that the cluster has given up, as was
     tried with a task that kills its worker.
     """
     if dask is None:
+        stop = threading.Event()
         with futures.ThreadPoolExecutor(jobs) as pool:
-            yield pool, jobs, threading.Event()
+
+            def submit(cell, patient):
+                return pool.submit(train, cell, places, patient, stop)
+
+            yield submit, jobs, stop
         return
     try:
         from distributed import Client
@@ -326,7 +332,31 @@ def _pool(
         raise SerKerasError(dask, "cannot be reached", remedy) from error
     with client:
         slots = sum(client.ncores().values())
-        yield client.get_executor(pure=False), max(1, slots), None
+        executor = client.get_executor(pure=False)
+        there = partial(_trained_there(), str(files.ROOT), asdict(places))
+
+        def submit_there(cell, patient):
+            return executor.submit(there, asdict(cell), patient)
+
+        yield submit_there, max(1, slots), None
+
+
+def _trained_there() -> Callable:
+    """Return `train` for workers whose Python does not know where this package lies.
+
+    A function within a function travels as its code, and its arguments as plain values.
+    """
+
+    def train_there(root, places, cell, patient):
+        import sys
+
+        if root not in sys.path:
+            sys.path.insert(0, root)
+        from ser_keras import matrix
+
+        return matrix.train(matrix.Cell(**cell), matrix.Places(**places), patient)
+
+    return train_there
 
 
 def _reason(done: futures.Future) -> str | None:

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import os
 import signal
@@ -324,23 +325,39 @@ def test_a_cluster_that_is_not_there_and_a_package_that_is_not_there_are_told(pl
         matrix.run(cells_of(0), places, dask="tcp://127.0.0.1:1")
 
 
-def test_a_cluster_that_loses_a_worker_loses_no_cell_and_trains_none_twice(places):
-    distributed = pytest.importorskip("distributed", reason="pip install distributed")
+@pytest.fixture
+def cluster(tmp_path):
+    """The address of a scheduler with two workers, begun elsewhere and knowing of no ser_keras."""
+    pytest.importorskip("distributed", reason="pip install distributed")
+    told = tmp_path / "scheduler.json"
+    elsewhere = {"cwd": tmp_path, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options = ["--scheduler-file", told, "--no-dashboard"]
+    commands = (
+        ["scheduler", "--port", "0", *options],
+        ["worker", "--nworkers", "2", "--nthreads", "1", *options],
+    )
+    with contextlib.ExitStack() as stack:
+        for command in commands:
+            words = [sys.executable, "-m", "dask", *map(str, command)]
+            process = stack.enter_context(subprocess.Popen(words, **elsewhere))
+            stack.callback(process.terminate)
+            while not told.exists():
+                assert process.poll() is None
+        yield files.read_json(told)["address"]
+
+
+def test_a_cluster_that_loses_a_worker_loses_no_cell_and_trains_none_twice(places, cluster):
     cells, failed = cells_of(9, *range(4)), []
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        address = cluster.scheduler_address
-        runner = threading.Thread(
-            target=lambda: failed.append(matrix.run(cells, places, dask=address))
-        )
-        runner.start()
-        while "paper-0-seed9" not in trained(places):
-            assert runner.is_alive()
-        worker = trained(places, "by")[trained(places).index("paper-0-seed9")]
-        places.trainer.write_text(TRAINER.replace("while seed == 9", "while False"))
-        os.kill(int(worker), signal.SIGKILL)
-        runner.join()
+    runner = threading.Thread(
+        target=lambda: failed.append(matrix.run(cells, places, dask=cluster)), daemon=True
+    )
+    runner.start()
+    while "paper-0-seed9" not in trained(places):
+        assert runner.is_alive()
+    worker = trained(places, "by")[trained(places).index("paper-0-seed9")]
+    places.trainer.write_text(TRAINER.replace("while seed == 9", "while False"))
+    os.kill(int(worker), signal.SIGKILL)
+    runner.join()
     assert failed == [[]]
     names = trained(places)
     assert sorted(names) == [*(f"paper-0-seed{seed}" for seed in range(4)), *["paper-0-seed9"] * 2]

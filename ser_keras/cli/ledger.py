@@ -110,8 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help="train on the workers of a Dask cluster that sees the same folders; start them with "
-        "--nthreads 1, for each thread trains one run; after Ctrl-C what they have begun goes on",
+        help="train on the workers of a Dask cluster that see the same folders, this package's "
+        "too; start them with --nthreads 1, for each thread trains one run; after Ctrl-C what "
+        "they have begun goes on",
     )
     for name, words in (
         ("show", "print the tables"),
