@@ -292,7 +292,10 @@ def fit_baselines(run: Run, index: corpora.Index, cache: Path = files.CACHE) -> 
         raise SerKerasError(listing, "is not the split that the run was made from", remedy)
     scores = baselines.score(index, split, cache)
     sealed = {**run.metrics, "baselines": {n: value.to_json() for n, value in scores.items()}}
-    files.write_json(run.folder / SEAL, sealed)
+    with files.lock(_gate(run.folder)):
+        if read(run.folder) != run:
+            raise SerKerasError(run.folder, "was trained anew meanwhile", "Fit its baselines again")
+        files.write_json(run.folder / SEAL, sealed)
     return Run(run.folder, sealed)
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -341,9 +342,18 @@ def cluster(tmp_path):
             words = [sys.executable, "-m", "dask", *map(str, command)]
             process = stack.enter_context(subprocess.Popen(words, **elsewhere))
             stack.callback(process.terminate)
-            while not told.exists():
+            while not address_in(told):
                 assert process.poll() is None
-        yield files.read_json(told)["address"]
+                time.sleep(0.05)
+        yield address_in(told)
+
+
+def address_in(told):
+    """Return the address that a scheduler has written, or None until all of it is there."""
+    try:
+        return files.read_json(told)["address"]
+    except SerKerasError:
+        return None
 
 
 def test_a_cluster_that_loses_a_worker_loses_no_cell_and_trains_none_twice(places, cluster):
