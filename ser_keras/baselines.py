@@ -23,6 +23,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -90,12 +91,10 @@ _FUNCTIONALS = {
 }
 
 
-def score(
+def predict(
     index: Index, split: Split, cache: str | os.PathLike = files.CACHE
-) -> dict[str, metrics.Scores]:
-    """Return the Scores of each baseline on the test clips of a split.
-
-    Only its label counts: the one predicted has probability 1, so confidence tells nothing here.
+) -> dict[str, np.ndarray]:
+    """Return which emotion each baseline names for each test clip of a split, (clips,).
 
     Args:
         index: Of the corpus, which knows where the clips lie and how long they are.
@@ -108,18 +107,31 @@ def score(
     """
     clips = split.table
     train, test = ((clips["role"] == role).to_numpy(bool) for role in ("train", "test"))
-    labels, truth = np.unique(clips["emotion"].to_numpy(str), return_inverse=True)
+    truth = clips["emotion"].to_numpy(str)
     if len(np.unique(truth[train])) < 2:
         problem = f"fold {split.fold} of {split.protocol} trains on clips of one emotion"
         raise SerKerasError(index.corpus, problem, "Choose another fold or protocol")
     seen, classifiers = _seen(index, clips, cache), _classifiers()
-    scores = {}
-    for name, numbers in seen.items():
-        fitted = classifiers[name].fit(numbers[train], truth[train])
-        probabilities = np.eye(len(labels))[fitted.predict(numbers[test])]
-        voices = (clips["corpus"] + "/" + clips["speaker"])[test]
-        scores[name] = metrics.score(truth[test], probabilities, labels, groups=voices)
-    return scores
+    return {
+        name: classifiers[name].fit(numbers[train], truth[train]).predict(numbers[test])
+        for name, numbers in seen.items()
+    }
+
+
+def score(split: Split, predicted: Mapping[str, np.ndarray]) -> dict[str, metrics.Scores]:
+    """Return the Scores of what `predict` gave for the test clips of the same split.
+
+    Only its label counts: the one predicted has probability 1, so confidence tells nothing here.
+    """
+    labels, clips = np.unique(split.table["emotion"].to_numpy(str)), split.part("test")
+    truth = np.searchsorted(labels, clips["emotion"].to_numpy(str))
+    voices = clips["corpus"] + "/" + clips["speaker"]
+    return {
+        name: metrics.score(
+            truth, np.eye(len(labels))[np.searchsorted(labels, named)], labels, groups=voices
+        )
+        for name, named in predicted.items()
+    }
 
 
 def best_first(scores: dict[str, metrics.Scores]) -> dict[str, metrics.Scores]:

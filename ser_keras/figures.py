@@ -54,11 +54,15 @@ def ranking(run: Run) -> str:
     rows = [[name, value.accuracy, value.uar] for name, value in ranked.items()]
     lines = console.table(["test clips", "accuracy", "UAR"], rows)
     best = next(iter(ranked))
-    if best == name:
-        return lines
-    return (
-        f"{lines}\nThe network does not beat {best}: it has learned nothing that needs a network."
-    )
+    if best != name:
+        lines += f"\nThe network does not beat {best}: it has learned nothing that needs a network."
+    rival = next(other for other in ranked if other != name)
+    if test := run.against_baselines().get(rival):
+        lines += (
+            f"\nOnly the network is right on {test.first_only} of {test.n} clips, only {rival} on "
+            f"{test.second_only} (exact McNemar test: p = {test.p:.2g})."
+        )
+    return lines
 
 
 def evaluate(model: Bundle, predictions, emotions, out: Path, cache: Path = files.CACHE) -> str:

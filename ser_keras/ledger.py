@@ -36,6 +36,7 @@ _SHORTCUTS = (
     "opensmile is installed) fitted to the same training clips; a system that does not beat it "
     "has learned nothing that needs a network"
 )
+_TEST = "the exact McNemar test of them; for each seed, over its folds"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class Row:
         """The folds that there are runs of."""
         return sorted({run.metrics["split"]["fold"] for run in self.runs})
 
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that there are runs of."""
+        return sorted({run.metrics["split"]["seed"] for run in self.runs})
+
     def mean(self, value: Callable[[Run], float]) -> float:
         """Return the mean over folds of the means over seeds."""
         return statistics.fmean(self._by_fold(value))
@@ -103,6 +109,16 @@ class Row:
             for name in known
         }
         return max(means.items(), key=lambda item: (item[1], item[0]), default=None)
+
+    def against(self, baseline: str, seed: int) -> metrics.Paired:
+        """Return the paired test with a baseline of the runs of one seed, their folds together."""
+        of_seed = [run for run in self.runs if run.metrics["split"]["seed"] == seed]
+        tests = [run.against_baselines()[baseline] for run in of_seed]
+        return metrics.Paired.of(
+            sum(test.n for test in tests),
+            sum(test.first_only for test in tests),
+            sum(test.second_only for test in tests),
+        )
 
     def chance(self) -> float:
         """Return the UAR of whoever always says the same: one by the emotions of the test clips."""
@@ -193,6 +209,19 @@ def parts(found: Iterable[Row]) -> Table:
     return Table(header, cells)
 
 
+def rivals(found: Iterable[Row]) -> Table:
+    """Return the paired tests of systems and their best baselines, for runs that know of them."""
+    header = ("system", "corpus", "protocol", "best baseline", "clips", "only the system")
+    cells = []
+    for row in found:
+        rival, _ = row.best_baseline("uar") or (None, 0.0)
+        if all(rival in run.against_baselines() for run in row.runs):
+            recipe, _, protocol = row.key
+            tests = _tested([row.against(rival, seed) for seed in row.seeds])
+            cells.append([recipe, row.corpus, protocol, rival, *tests])
+    return Table((*header, "only the baseline", "p"), cells)
+
+
 def corrections(found: Iterable[Row]) -> Table:
     """Return the paired tests of systems and their corrections, where both saw the same split."""
     header = ("system", "corpus", "protocol", "clips", "only it", "only its correction", "p")
@@ -202,12 +231,7 @@ def corrections(found: Iterable[Row]) -> Table:
         corrected = by_key.get((recipe + CORRECTED, *where))
         tests = [] if corrected is None else list(_paired(row, corrected))
         if tests:
-            columns = [
-                (f"{t.n}", f"{t.first_only}", f"{t.second_only}", f"{t.p:.2g}") for t in tests
-            ]
-            cells.append(
-                [recipe, row.corpus, where[1], *map(", ".join, zip(*columns, strict=True))]
-            )
+            cells.append([recipe, row.corpus, where[1], *_tested(tests)])
     return Table(header, cells)
 
 
@@ -239,6 +263,7 @@ def show(folder: Path = LEDGER) -> str:
         ladder(found),
         complete(found),
         parts(found),
+        rivals(found),
         corrections(found),
     )
     return "\n\n".join(table.text() for table in tables if table.rows)
@@ -302,12 +327,16 @@ def _details(found: Sequence[Row]) -> str:
     ]
     if (of_each := parts(found)).rows:
         told += ["Where corpora are pooled, the figures of each:", of_each.markdown()]
-    tests = corrections(found)
-    if tests.rows:
+    if (tests := rivals(found)).rows:
+        told += [
+            "Whether a network was needed: test clips that only the system or only its best "
+            f"baseline labelled rightly, and {_TEST}:",
+            tests.markdown(),
+        ]
+    if (tests := corrections(found)).rows:
         told += [
             "What the mistakes were worth: test clips that only the published system or only its "
-            "correction labelled rightly, on equal splits, and the exact McNemar test of them; for "
-            "each seed, over its folds:",
+            f"correction labelled rightly, on equal splits, and {_TEST}:",
             tests.markdown(),
         ]
     return "\n\n".join([*told, "Made by:", "```\n" + "\n".join(commands(found)) + "\n```"])
@@ -340,6 +369,12 @@ def _step(row: Row | None) -> str:
 
 def _chance(of: Iterable[Row]) -> str:
     return ", ".join(dict.fromkeys(f"{row.chance():.3f}" for row in of))
+
+
+def _tested(tests: Sequence[metrics.Paired]) -> list[str]:
+    """Return cells of several tests: clips, those right for one alone, for the other, and p."""
+    columns = [(f"{t.n}", f"{t.first_only}", f"{t.second_only}", f"{t.p:.2g}") for t in tests]
+    return [", ".join(column) for column in zip(*columns, strict=True)]
 
 
 def _paired(first: Row, second: Row) -> Iterator[metrics.Paired]:

@@ -87,6 +87,20 @@ class Paired:
     second_only: int
     p: float
 
+    @classmethod
+    def of(cls, n: int, first_only: int, second_only: int) -> Paired:
+        """Return the exact McNemar test of these counts.
+
+        Example:
+            >>> Paired.of(20, 0, 4).p
+            0.125
+        """
+        from scipy.stats import binomtest
+
+        told = first_only + second_only
+        p = float(binomtest(first_only, told).pvalue) if told else 1.0
+        return cls(n, first_only, second_only, p)
+
 
 def score(
     truth: Sequence[int],
@@ -202,17 +216,13 @@ def paired(truth: Sequence[int], first: Sequence[int], second: Sequence[int]) ->
         >>> paired([0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0])
         Paired(n=4, first_only=2, second_only=0, p=0.5)
     """
-    from scipy.stats import binomtest
-
     truth, first, second = map(np.asarray, (truth, first, second))
     if not truth.shape == first.shape == second.shape:
         problem = f"{truth.shape}, {first.shape} and {second.shape} are not of the same clips"
         raise SerKerasError("predictions", problem, "Compare systems on one test side")
     first_only = int(((first == truth) & (second != truth)).sum())
     second_only = int(((first != truth) & (second == truth)).sum())
-    told = first_only + second_only
-    p = float(binomtest(first_only, told).pvalue) if told else 1.0
-    return Paired(len(truth), first_only, second_only, p)
+    return Paired.of(len(truth), first_only, second_only)
 
 
 def _checked(truth, probabilities, labels) -> tuple[np.ndarray, np.ndarray]:

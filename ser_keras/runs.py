@@ -71,6 +71,11 @@ class Run:
         told = self.metrics.get("baselines", {})
         return {name: metrics.Scores.from_json(value) for name, value in told.items()}
 
+    def against_baselines(self) -> dict[str, metrics.Paired]:
+        """Return the network's paired test with each baseline; older runs know none."""
+        told = self.metrics.get("against_baselines", {})
+        return {name: metrics.Paired(**value) for name, value in told.items()}
+
     def is_of(self, plan: Plan, split: splits.Split) -> bool:
         """Return whether this is what the plan would give, and the model is still there."""
         manifest = self.folder / bundle.MANIFEST
@@ -196,7 +201,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
     if on_split is not None:
         on_split(split)
     store = _features(recipe, index, split, cache)
-    to_beat = baselines.score(index, split, cache)
+    to_beat = baselines.predict(index, split, cache)
 
     fitted = training.fit(
         recipe,
@@ -248,7 +253,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
         "corpora": _counts(split),
         **{part: value.to_json() for part, value in scores.items()},
         "test_by_corpus": _by_corpus(recipe, split, predictions),
-        "baselines": {name: value.to_json() for name, value in to_beat.items()},
+        **_beside_baselines(split, to_beat, predictions),
         "published": [vars(figure) for figure in recipe.published],
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
@@ -290,8 +295,9 @@ def fit_baselines(run: Run, index: corpora.Index, cache: Path = files.CACHE) -> 
     if split.hash != told["hash"]:
         remedy = f"Take {told['corpus']} as it was, or train the run anew"
         raise SerKerasError(listing, "is not the split that the run was made from", remedy)
-    scores = baselines.score(index, split, cache)
-    sealed = {**run.metrics, "baselines": {n: value.to_json() for n, value in scores.items()}}
+    predictions = files.read_csv(run.folder / "predictions.csv", dtype="string")
+    found = baselines.predict(index, split, cache)
+    sealed = {**run.metrics, **_beside_baselines(split, found, predictions)}
     with files.lock(_gate(run.folder)):
         if read(run.folder) != run:
             raise SerKerasError(run.folder, "was trained anew meanwhile", "Fit its baselines again")
@@ -437,6 +443,25 @@ def _score(pipeline: Pipeline, split, store) -> tuple[dict, object]:
         kept = table[["path", "speaker", "emotion", "text", "role"]]
         tables.append(kept.assign(predicted=predicted, **columns))
     return scores, pd.concat(tables, ignore_index=True)
+
+
+def _beside_baselines(split, named: dict[str, np.ndarray], predictions) -> dict[str, dict]:
+    """Return what baselines reached on the test clips, and the network's paired test with each.
+
+    Args:
+        split: Whose test clips they are.
+        named: The emotions that each baseline names for them.
+        predictions: Those of the network, a row for each clip.
+    """
+    clips, network = split.part("test"), predictions.set_index("path")["predicted"]
+    truth, mine = clips["emotion"].to_numpy(str), network.loc[clips["path"]].to_numpy(str)
+    scores = baselines.score(split, named)
+    return {
+        "baselines": {name: value.to_json() for name, value in scores.items()},
+        "against_baselines": {
+            name: vars(metrics.paired(truth, mine, theirs)) for name, theirs in named.items()
+        },
+    }
 
 
 def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions) -> None:

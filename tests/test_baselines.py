@@ -18,9 +18,13 @@ def paper(tiny_index):
     return splits.make(tiny_index, "paper")
 
 
+def scored(index, split, cache):
+    return baselines.score(split, baselines.predict(index, split, cache))
+
+
 @pytest.fixture(scope="module")
 def scores(tiny_index, paper, cache):
-    return baselines.score(tiny_index, paper, cache)
+    return scored(tiny_index, paper, cache)
 
 
 def changed(split, role, **columns):
@@ -52,7 +56,7 @@ def test_the_majority_is_the_most_frequent_emotion_of_the_training_clips(tiny_in
     happy = paper.table["emotion"].eq("happy") & paper.table["role"].eq("train")
     keep = happy | paper.table["role"].ne("train") | paper.table.index.to_series().mod(2).eq(0)
     fewer = dataclasses.replace(paper, table=paper.table[keep].reset_index(drop=True))
-    majority = baselines.score(tiny_index, fewer, cache)["majority"]
+    majority = scored(tiny_index, fewer, cache)["majority"]
     share = paper.part("test")["emotion"].eq("happy").mean()
     assert majority.accuracy.value == share
     assert majority.uar.value == pytest.approx(1 / 7)
@@ -67,12 +71,12 @@ def test_pitch_is_heard_in_the_spectrum_and_in_the_mfcc(scores):
 def test_lengths_that_tell_the_emotion_are_found_even_between_two_others(tiny_index, paper, cache):
     order = ["angry", "disgust", "fearful", "happy", "neutral", "sad", "surprised"]
     index = with_durations(tiny_index, paper, lambda t: t["emotion"].map(order.index).to_numpy())
-    assert baselines.score(index, paper, cache)["duration"].accuracy.value > 0.8
+    assert scored(index, paper, cache)["duration"].accuracy.value > 0.8
 
 
 def test_lengths_that_are_all_the_same_tell_nothing(tiny_index, paper, cache):
     index = with_durations(tiny_index, paper, lambda t: np.ones(len(t)))
-    duration = baselines.score(index, paper, cache)["duration"]
+    duration = scored(index, paper, cache)["duration"]
     assert np.count_nonzero(predicted(duration)) == 1
 
 
@@ -82,20 +86,20 @@ def test_what_tells_the_emotion_in_test_clips_alone_does_not_help(tiny_index, pa
         return np.where(table["role"] == "test", number, 1.0)
 
     index = with_durations(tiny_index, paper, planted)
-    duration = baselines.score(index, paper, cache)["duration"]
+    duration = scored(index, paper, cache)["duration"]
     assert np.count_nonzero(predicted(duration)) == 1
 
 
 def test_the_labels_of_test_clips_change_no_prediction(tiny_index, paper, scores, cache):
     emotions = paper.part("test")["emotion"].to_numpy()[::-1]
-    mirrored = baselines.score(tiny_index, changed(paper, "test", emotion=emotions), cache)
+    mirrored = scored(tiny_index, changed(paper, "test", emotion=emotions), cache)
     for name, value in scores.items():
         assert predicted(mirrored[name]) == predicted(value)
 
 
 def test_validation_clips_are_not_looked_at(tiny_index, paper, scores, cache):
     blind = changed(paper, "validation", emotion="sad")
-    assert baselines.score(tiny_index, blind, cache) == scores
+    assert scored(tiny_index, blind, cache) == scores
 
 
 def test_loudness_is_the_level_of_the_waveform(voice):
@@ -114,18 +118,18 @@ def test_only_the_label_counts(scores):
 
 def test_intervals_are_those_of_speakers_where_there_are_three(tiny_index, paper, cache):
     three = np.resize(["A", "B", "C"], paper.counts()["test"])
-    found = baselines.score(tiny_index, changed(paper, "test", speaker=three), cache)
+    found = scored(tiny_index, changed(paper, "test", speaker=three), cache)
     assert {value.resampled_by for value in found.values()} == {"speaker"}
 
 
 def test_training_clips_of_one_emotion_are_refused(tiny_index, paper, cache):
     with pytest.raises(SerKerasError, match="fold 0 of paper trains on clips of one emotion"):
-        baselines.score(tiny_index, changed(paper, "train", emotion="sad"), cache)
+        scored(tiny_index, changed(paper, "train", emotion="sad"), cache)
 
 
 def test_an_opensmile_that_is_not_installed_is_not_missed(tiny_index, paper, cache, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert list(baselines.score(tiny_index, paper, cache)) == NAMES
+    assert list(scored(tiny_index, paper, cache)) == NAMES
 
 
 def test_opensmile_adds_its_functionals_where_it_is_installed(scores):
@@ -139,6 +143,19 @@ def test_a_run_keeps_the_scores_of_its_baselines(tiny_run, scores):
     assert runs.read(tiny_run.folder).baselines() == scores
 
 
+def test_a_run_keeps_its_paired_test_with_each_baseline(tiny_run, tiny_index, paper, cache):
+    table = pd.read_csv(tiny_run.folder / "predictions.csv").set_index("path")
+    clips = table.loc[paper.part("test")["path"]]
+    named = baselines.predict(tiny_index, paper, cache)
+    tests = tiny_run.against_baselines()
+    assert tests.keys() == named.keys()
+    for name, labels in named.items():
+        network, baseline = (clips["emotion"] == of for of in (clips["predicted"], labels))
+        assert tests[name].first_only == (network & ~baseline).sum()
+        assert tests[name].second_only == (~network & baseline).sum()
+        assert tests[name].n == len(clips)
+
+
 @pytest.mark.parametrize(("uar", "first"), [(1.1, "attention-tess (network)"), (-0.1, "other")])
 def test_a_run_shows_its_network_among_the_baselines_best_first(tiny_run, scores, uar, first):
     told = json.loads(json.dumps(tiny_run.metrics))
@@ -148,7 +165,12 @@ def test_a_run_shows_its_network_among_the_baselines_best_first(tiny_run, scores
     rows = text.splitlines()
     assert rows[1].startswith(best if first == "other" else first)
     nothing = f"The network does not beat {best}: it has learned nothing that needs a network."
-    assert (rows[-1] == nothing) is (first == "other")
+    assert (nothing in rows) is (first == "other")
+    test = tiny_run.against_baselines()[best]
+    assert rows[-1] == (
+        f"Only the network is right on {test.first_only} of {test.n} clips, only {best} on "
+        f"{test.second_only} (exact McNemar test: p = {test.p:.2g})."
+    )
 
 
 def test_a_network_that_only_equals_a_baseline_does_not_beat_it(tiny_run, scores):
@@ -166,5 +188,5 @@ def test_mfcc_statistics_solve_tess_unless_the_voice_is_new(
     from ser_keras import corpora
 
     index = corpora.get("tess").index(real_corpora, cache=cache)
-    found = baselines.score(index, splits.make(index, protocol), cache)
+    found = scored(index, splits.make(index, protocol), cache)
     assert low <= found["MFCC statistics"].accuracy.value <= high

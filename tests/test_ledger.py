@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from ser_keras import files, ledger, recipes, splits
+from ser_keras import files, ledger, metrics, recipes, splits
 from ser_keras.errors import SerKerasError
 from ser_keras.matrix import LEDGER
 
@@ -27,6 +27,13 @@ def keep(folder, *, recipe="attention-tess", protocol="paper", fold=0, seed=0, *
         told["test"][metric] = {"value": value, "low": 0.4, "high": 0.8}
     files.write_json(run / "metrics.json", told)
     return run
+
+
+def against(run, **tests):
+    """Let a run know of its paired tests with baselines, each (clips, only it, only the other)."""
+    told = files.read_json(run / "metrics.json")
+    tests = {name: vars(metrics.Paired.of(*counts)) for name, counts in tests.items()}
+    files.write_json(run / "metrics.json", {**told, "against_baselines": tests})
 
 
 def row_of(folder):
@@ -78,6 +85,24 @@ def test_the_best_baseline_is_the_one_of_the_highest_mean(tmp_path):
     keep(tmp_path, seed=1, beaten={"duration": 0.9, "loudness": 0.4})
     name, value = row_of(tmp_path).best_baseline("uar")
     assert (name, value) == ("duration", pytest.approx(0.55))
+
+
+def test_a_system_is_tested_against_its_best_baseline_over_the_folds_of_each_seed(tmp_path):
+    beaten = {"duration": 0.3, "loudness": 0.2}
+    for fold, seed, only_it, only_other in ((0, 0, 3, 0), (1, 0, 1, 0), (0, 1, 2, 6), (1, 1, 0, 0)):
+        run = keep(tmp_path, protocol="speaker", fold=fold, seed=seed, beaten=beaten)
+        against(run, duration=(10, only_it, only_other), loudness=(10, 9, 0))
+    (cells,) = ledger.rivals(ledger.rows(tmp_path)).rows
+    told = ["attention-tess", "tess", "speaker", "duration"]
+    assert cells == [*told, "20, 20", "4, 2", "0, 6", "0.12, 0.29"]
+
+
+def test_systems_with_a_run_that_knows_of_no_paired_test_are_left_out(tmp_path):
+    for seed in (0, 1):
+        run = keep(tmp_path, seed=seed, beaten={"duration": 0.3})
+    told = files.read_json(run / "metrics.json")
+    files.write_json(run / "metrics.json", {**told, "against_baselines": {}})
+    assert not ledger.rivals(ledger.rows(tmp_path)).rows
 
 
 def test_a_run_from_before_there_were_baselines_has_none(tmp_path):

@@ -1,11 +1,12 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import bundle, recipes, runs, splits, training
+from ser_keras import bundle, files, recipes, runs, splits, training
 from ser_keras.errors import SerKerasError
 from tests.conftest import SMALL
 
@@ -242,3 +243,16 @@ def test_a_changed_recipe_has_a_place_of_its_own(tiny_index):
     plain = runs.Plan(recipe=recipes.get("attention-tess"), index=tiny_index)
     assert plain.folder.parts[-3:] == ("attention-tess", "tess", "paper-0-seed0")
     assert plan_of(tiny_index).folder.parts[-3].startswith("attention-tess-")
+
+
+def test_baselines_are_not_written_into_a_run_that_was_trained_anew_meanwhile(
+    tiny_index, tiny_run, cache, tmp_path
+):
+    folder = tmp_path / "run"
+    shutil.copytree(tiny_run.folder, folder)
+    before = runs.read(folder)
+    anew = {**before.metrics, "seconds": before.metrics["seconds"] + 1}
+    files.write_json(folder / runs.SEAL, anew)
+    with pytest.raises(SerKerasError, match="was trained anew meanwhile"):
+        runs.fit_baselines(before, tiny_index, cache)
+    assert runs.read(folder).metrics == anew

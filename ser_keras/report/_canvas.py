@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ SHARES = "Blues"  # the colours of shares from 0 to 1
 POWER, NOTHING = "magma", "#eef1f4"  # the colours of spectrograms; where there is nothing
 OVER = {"color": "white", "pad": 1}  # what lies under a figure that a grid would cross
 _DPI = 150
+_FEW_COLOURS = 4_096
 
 SHOWN_S = 8.0  # of a clip
 _RANGE_DB = 80.0  # below the loudest
@@ -111,7 +113,14 @@ def gridded(ax: Axes, axis: str) -> None:
 
 
 def save(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure as PNG, whole or not at all."""
+    """Write a figure as PNG, whole or not at all; one of lines and areas in 256 colours."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
+    with Image.open(drawn) as picture:
+        picture = picture.convert("RGB")
+    if picture.getcolors(_FEW_COLOURS):  # with more, smooth shades would turn into steps
+        picture = picture.quantize(256, kmeans=1, dither=Image.Dither.NONE)
     with files.atomic(path) as partial:
-        # without the version in its header the same picture is the same file
-        figure.savefig(partial, format="png", metadata={"Software": None})
+        picture.save(partial, format="PNG", optimize=True)
