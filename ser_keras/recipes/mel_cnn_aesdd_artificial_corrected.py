@@ -15,8 +15,8 @@ RECIPE = dataclasses.replace(
         steps=(
             NoiseAtSNR(snr_db=(10.0, 30.0)),
             PitchShift(semitones=(-2.0, 2.0)),
-            FrequencyMask(limit=(10, 30), fill="mean"),
-            TimeMask(limit=(10, 50), fill="mean"),
+            FrequencyMask(limit=(10, 30), fill="floor"),
+            TimeMask(limit=(10, 50), fill="floor"),
         ),
         probability=0.6,
         copies=3,
@@ -27,7 +27,7 @@ RECIPE = dataclasses.replace(
         *mel_cnn_aesdd_resized_corrected.RECIPE.corrects,
         "pitch is shifted on the waveform, by 2 semitones at most",
         "noise is added to the waveform, 10 to 30 dB below the speech",
-        "masks are filled with the clip's mean, and drawn anew in each epoch",
+        "masks are filled with the clip's quietest value, and drawn anew in each epoch",
         "the clips themselves are trained on as well",
     ),
 )

@@ -16,7 +16,8 @@ RECIPE = dataclasses.replace(
     corrects=(
         "the epoch is chosen on validation clips, by their loss",
         "every clip is interpolated linearly along time: the same way for short and long ones",
-        "the same network for all variants, so that they can be compared: averaged, not flattened",
+        "the same network for all variants, so that they can be compared: averaged over time, "
+        "not flattened",
         "no noise is subtracted: the first second of a clip is speech",
     ),
 )

@@ -47,6 +47,7 @@ def test_training_gives_the_weights_and_averages_of_keras(how):
         np.testing.assert_allclose(mine, other, atol=2e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's")
 @pytest.mark.parametrize("axes", [1, 2, 3], ids=["clips", "rows", "places"])
 def test_a_mask_gives_the_gradients_and_averages_of_keras_and_zero_outside(axes):
     mask = np.random.default_rng(1).random((3, 4, 5)[:axes]) < 0.6

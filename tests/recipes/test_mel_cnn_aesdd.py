@@ -86,8 +86,15 @@ def test_artificial_pictures_are_made_as_published():
 @pytest.mark.parametrize("name", [f"{name}-corrected" for name in (VARIABLE, RESIZED, ARTIFICIAL)])
 def test_the_corrections_share_one_network(name):
     model = network(name)
-    assert weights(model) == (97_152 + 480 + 480 + 645, 97_152 + 480 + 645)
+    bands = 128 // 2**4
+    last = bands * 128 * 5 + 5
+    assert weights(model) == (97_152 + 480 + 480 + last, 97_152 + 480 + last)
     assert "flatten" not in {layer.name for layer in model.layers}
+
+
+def test_a_correction_can_forget_the_bands_as_the_published_network_does():
+    model = network(f"{VARIABLE}-corrected", head="average")
+    assert model.get_layer("emotion").count_params() == 645
 
 
 def test_a_correction_gives_a_clip_the_same_answer_in_any_company():
@@ -99,8 +106,8 @@ def test_a_correction_gives_a_clip_the_same_answer_in_any_company():
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_the_corrected_augmentation_hides_with_the_mean_and_shifts_on_the_waveform():
+def test_the_corrected_augmentation_hides_with_the_floor_and_shifts_on_the_waveform():
     augment = recipes.get(f"{ARTIFICIAL}-corrected").augment
     assert isinstance(augment, Augmentation)
     assert augment.works_on("waveform")
-    assert {step.fill for step in augment.steps if step.level == "frames"} == {"mean"}
+    assert {step.fill for step in augment.steps if step.level == "frames"} == {"floor"}
