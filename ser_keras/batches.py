@@ -98,6 +98,11 @@ class BatchSpec:
         shapes = {"features": (*shape, 1) if self.channel else shape}
         return shapes | {"mask": (self.frames,)} if self.mask else shapes
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a clip's answer would depend on its batch: it is padded to it, without a mask."""
+        return self.frames is None and self.fit != "mean" and not self.mask
+
     def to_json(self) -> dict:
         """Return the spec as plain values."""
         return dataclasses.asdict(self) | {"fit_on": list(self.fit_on)}

@@ -61,7 +61,8 @@ class Pipeline:
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
-        parts = [self.engine(self.inputs(chunk)) for chunk in _chunks(clips, CHUNK)]
+        size = 1 if self.batch.one_by_one else CHUNK
+        parts = [self.engine(self.inputs(chunk)) for chunk in _chunks(clips, size)]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -81,7 +81,11 @@ def fit(
         (forms[role].frames(i) for role in recipe.batch.fit_on for i in range(len(forms[role]))),
         recipe.batch,
     )
-    train, validation = (Feed(side, recipe, normalization) for side in forms.values())
+    size = recipe.training.batch_size
+    sizes = {"train": size, "validation": 1 if recipe.batch.one_by_one else size}
+    train, validation = (
+        Feed(side, recipe, normalization, sizes[role]) for role, side in forms.items()
+    )
     network = build(recipe)
     compile_network(network, recipe.training)
     state = _State(network, folder / CHECKPOINT)
@@ -192,11 +196,13 @@ class Feed:
     batch is assembled as it comes.
     """
 
-    def __init__(self, forms: _Forms, recipe: Recipe, normalization: Normalization):
+    def __init__(
+        self, forms: _Forms, recipe: Recipe, normalization: Normalization, batch_size: int
+    ):
         self._forms = forms
         self._spec = recipe.batch
         self._normalization = normalization
-        self._batch_size = recipe.training.batch_size
+        self._batch_size = batch_size
         index = {emotion: i for i, emotion in enumerate(recipe.emotions)}
         self.truth = np.array([index[emotion] for emotion in forms.emotions])
         self.targets = np.eye(len(index), dtype=np.float32)[self.truth]

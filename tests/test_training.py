@@ -53,7 +53,7 @@ def test_validation_is_what_keras_itself_reports(tiny_index, tiny_run, cache, tm
     store = FeatureStore("tess", recipe.features, cache)
     forms = training._Forms(split.part("validation"), store, Augmentation(), 0)
     frames = [forms.frames(i) for i in range(len(forms))]
-    feed = training.Feed(forms, recipe, Normalization.fit(frames, recipe.batch))
+    feed = training.Feed(forms, recipe, Normalization.fit(frames, recipe.batch), len(forms))
     network = training.build(recipe)
     training.compile_network(network, recipe.training)
     ours = training._validate(network, feed)

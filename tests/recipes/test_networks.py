@@ -1,10 +1,14 @@
 """What holds for the network of every recipe."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from ser_keras import recipes
+from ser_keras.batches import Normalization
 from ser_keras.corpora import emotions
+from ser_keras.prediction import Pipeline
 from tests.recipes.networks import clips, inputs, network, probabilities
 
 NAMES = recipes.names()
@@ -25,6 +29,21 @@ def test_a_network_labels_and_learns_what_its_batches_give(name):
     assert np.isfinite(list(logs.values())).all()
     after = model.get_weights()
     assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recording_is_labelled_alike_whatever_is_labelled_with_it(name):
+    recipe, model, some = recipes.get(name), network(name), clips(name)
+    pipeline = Pipeline(
+        labels=recipe.emotions,
+        features=recipe.features,
+        batch=recipe.batch,
+        normalization=Normalization.fit(some, recipe.batch),
+        engine=partial(probabilities, model),
+    )
+    alone = np.concatenate([pipeline.probabilities([clip]) for clip in some])
+    np.testing.assert_allclose(pipeline.probabilities(some), alone, atol=1e-5)
+    assert np.ptp(alone, axis=0).max() > 1e-4  # the clips differ
 
 
 @pytest.mark.parametrize("name", MASKED)
