@@ -121,6 +121,6 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
     with Image.open(drawn) as picture:
         picture = picture.convert("RGB")
     if picture.getcolors(_FEW_COLOURS):  # with more, smooth shades would turn into steps
-        picture = picture.quantize(256, kmeans=1, dither=Image.Dither.NONE)
+        picture = picture.quantize(256, dither=Image.Dither.NONE)
     with files.atomic(path) as partial:
         picture.save(partial, format="PNG", optimize=True)
