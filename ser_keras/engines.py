@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import statistics
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -158,8 +159,10 @@ def export(
 ) -> float:
     """Export a network for the light runtime and hold it against Keras.
 
+    Keras exports from TensorFlow alone: on another backend a process of its own does it.
+
     Args:
-        network: The Keras model, on the TensorFlow backend.
+        network: The Keras model.
         path: Of the file to write.
         inputs: Some real clips, a dict of arrays (batch, ...).
         quantize: Whether weights are stored in 8 bits (dynamic range); the outputs may then differ
@@ -169,19 +172,16 @@ def export(
         The largest difference between two probabilities of the same clip.
 
     Raises:
-        SerKerasError: They differ by more than `TOLERANCE`; no file is written.
+        SerKerasError: They differ by more than `TOLERANCE`, or the network cannot be exported; no
+            file is written.
     """
-    options = {}
-    if quantize:
-        import tensorflow as tf  # its converter wants a member of its own enumeration
+    import keras
 
-        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
     with files.atomic(path) as partial:
-        with console.native_silence(), contextlib.ExitStack() as constants:
-            for layer in network.layers:
-                if hasattr(layer, "as_constants"):  # what of it no input changes
-                    constants.enter_context(layer.as_constants())
-            network.export(partial, format="litert", verbose=False, **options)
+        if keras.backend.backend() == "tensorflow":
+            _convert(network, partial, quantize)
+        else:
+            _convert_elsewhere(network, partial, quantize)
         light = LightEngine(partial)(inputs)
         difference = float(np.abs(light - KerasEngine(network)(inputs)).max())
         if not quantize and not difference <= TOLERANCE:
@@ -191,6 +191,48 @@ def export(
                 "Use --engine keras",
             )
     return difference
+
+
+def _convert(network, path: str | os.PathLike, quantize: bool) -> None:
+    options = {}
+    if quantize:
+        import tensorflow as tf  # its converter wants a member of its own enumeration
+
+        options["optimizations"] = [tf.lite.Optimize.DEFAULT]
+    with console.native_silence(), contextlib.ExitStack() as constants:
+        for layer in network.layers:
+            if hasattr(layer, "as_constants"):  # what of it no input changes
+                constants.enter_context(layer.as_constants())
+        network.export(path, format="litert", verbose=False, **options)
+
+
+def _convert_elsewhere(network, path: Path, quantize: bool) -> None:
+    """Convert a network in a process whose backend is TensorFlow."""
+    import subprocess
+    import tempfile
+
+    packages = os.pathsep.join(filter(None, (str(files.ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": packages}
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / MODELS["keras"]
+        network.save(saved)
+        command = [sys.executable, "-c", _CONVERTER, str(saved), str(path), str(int(quantize))]
+        try:
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        except subprocess.CalledProcessError as error:
+            reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
+            problem = f"could not be exported by TensorFlow ({reason})"
+            raise SerKerasError(path, problem, "Use --engine keras") from error
+
+
+_CONVERTER = """
+import sys
+import keras
+import ser_keras.layers
+from ser_keras import engines
+saved, path, quantize = sys.argv[1:]
+engines._convert(keras.saving.load_model(saved, compile=False), path, quantize == "1")
+"""
 
 
 def milliseconds(engine, inputs: dict[str, np.ndarray], repeats: int = 20) -> float:

@@ -36,6 +36,9 @@ def seed_epoch(network, seed: int, epoch: int) -> None:
     Whatever was drawn before, dropout in epoch 7 is the same: a resumed run equals an uninterrupted
     one.
     """
+    import numpy as np
+
     states = [v for v in network.variables if v.path.endswith("seed_generator_state")]
     for position, state in enumerate(states):
-        state.assign([number(seed, "layer", position, epoch) & 0xFFFFFFFF, 0])
+        drawn = number(seed, "layer", position, epoch) & 0xFFFFFFFF
+        state.assign(np.array([drawn, 0], np.uint32).astype(state.dtype))  # int32 on torch

@@ -305,11 +305,14 @@ def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, epochs: int
 
 def _validate(network, feed: Feed) -> dict:
     """Return loss (with the weights' penalties), accuracy and macro F1, from one pass."""
+    from keras import ops
+
     probabilities = np.concatenate(
         [network.predict_on_batch(inputs) for inputs, _ in feed.batches(np.arange(len(feed)))]
     )
     weights = (v for v in network.trainable_variables if v.regularizer is not None)
-    penalty = sum(float(v.regularizer(v)) for v in weights)  # what layers add themselves stays out
+    # what layers add themselves stays out
+    penalty = sum(float(ops.convert_to_numpy(v.regularizer(v))) for v in weights)
     predicted = probabilities.argmax(axis=1)
     return {
         "val_loss": float(network.loss(feed.targets, probabilities)) + penalty,

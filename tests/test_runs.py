@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import bundle, files, recipes, runs, splits, training
+from ser_keras import bundle, engines, files, recipes, runs, splits, training
 from ser_keras.errors import SerKerasError
 from tests.conftest import SMALL
 
@@ -237,6 +237,25 @@ def test_a_quantised_model_is_exported_and_held_against_keras(tiny_index, cache,
     sizes = [(run.folder / f"model{kind}.tflite").stat().st_size for kind in ("", ".int8")]
     assert sizes[1] < sizes[0]
     assert loaded.pipeline.engine.shapes == {"features": (40, 130, 1)}
+
+
+def test_a_network_of_another_backend_is_exported_by_a_process_of_tensorflow(
+    tiny_run, tmp_path, monkeypatch
+):
+    import keras
+
+    network = keras.saving.load_model(tiny_run.folder / "model.keras", compile=False)
+    shape = bundle.load_bundle(tiny_run.folder).pipeline.engine.shapes["features"]
+    inputs = {"features": np.random.default_rng(0).normal(size=(3, *shape)).astype(np.float32)}
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert engines.export(network, tmp_path / "model.tflite", inputs) <= engines.TOLERANCE
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
+
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "keras.py").write_text("raise ImportError('no Keras here')")
+    with pytest.raises(SerKerasError, match=r"could not be exported .*no Keras here"):
+        engines.export(network, tmp_path / "other.tflite", inputs)
+    assert not (tmp_path / "other.tflite").exists()
 
 
 def test_a_changed_recipe_has_a_place_of_its_own(tiny_index):
