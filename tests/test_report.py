@@ -440,6 +440,7 @@ def scored(protocol, speakers, n_texts, right, n=12):
             for s, t, k in itertools.product(speakers, range(n_texts), range(n))
         ],
         columns=["protocol", "path", "speaker", "text", "emotion", "predicted"],
+        dtype="string",  # as a list of predictions is read
     )
 
 

@@ -276,7 +276,7 @@ def _panels(clips: pd.DataFrame | None, protocols: list[str]) -> dict[str, tuple
     speakers, texts = sorted(clips["speaker"].unique()), sorted(clips["text"].unique())
     if len(speakers) > _MANY_SPEAKERS or len(texts) > _MANY_TEXTS:
         return {}
-    clips = clips.assign(right=clips["emotion"] == clips["predicted"])
+    clips = clips.assign(right=(clips["emotion"] == clips["predicted"]).astype(float))
     panels = {}
     for protocol in protocols:
         cells = clips[clips["protocol"] == protocol].groupby(["speaker", "text"])
