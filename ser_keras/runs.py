@@ -81,7 +81,7 @@ class Run:
         manifest = self.folder / bundle.MANIFEST
         if self.metrics["split"]["hash"] != split.hash or not manifest.is_file():
             return False
-        return files.read_json(manifest)["recipe"] == plan.recipe.to_json()
+        return plan.recipe.makes(files.read_json(manifest)["recipe"])
 
     @property
     def published(self) -> Published | None:
@@ -134,7 +134,7 @@ class Plan:
     def settings(self, split: splits.Split) -> dict:
         """Return what has to be the same for an unfinished run to be gone on with."""
         return {
-            "recipe": self.recipe.to_json(),
+            "recipe": self.recipe.identity(),
             "protocol": self.protocol,
             "fold": self.fold,
             "seed": self.seed,
@@ -146,7 +146,7 @@ class Plan:
 def place(recipe: Recipe, corpus: str, protocol: str, fold: int, seed: int) -> Path:
     """Return where a run lies in the folder of all; a changed recipe has its own place."""
     name = recipe.name
-    if recipe.to_json() != recipes.get(name).to_json():
+    if not recipe.makes(recipes.get(name).to_json()):
         name += "-" + files.digest(repr(recipe.settings()), size=3)
     return Path(name, corpus, f"{protocol}-{fold}-seed{seed}")
 

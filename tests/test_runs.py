@@ -264,6 +264,19 @@ def test_a_changed_recipe_has_a_place_of_its_own(tiny_index):
     assert plan_of(tiny_index).folder.parts[-3].startswith("attention-tess-")
 
 
+@pytest.mark.parametrize(
+    ("change", "same"), [({"notes": ("In other words.",)}, True), ({"corpora": ("savee",)}, False)]
+)
+def test_a_run_outlives_other_words_in_its_recipe_but_no_other_settings(
+    tiny_index, tiny_run, change, same
+):
+    plan = plan_of(tiny_index)
+    split = splits.make(tiny_index, "paper")
+    changed = dataclasses.replace(plan, recipe=dataclasses.replace(plan.recipe, **change))
+    assert tiny_run.is_of(plan, split)
+    assert tiny_run.is_of(changed, split) is same
+
+
 def test_baselines_are_not_written_into_a_run_that_was_trained_anew_meanwhile(
     tiny_index, tiny_run, cache, tmp_path
 ):

@@ -170,11 +170,24 @@ class Recipe:
         value["network"] = self.build.__module__.rpartition(".")[2]
         return {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
 
+    def identity(self) -> dict:
+        """Return what of `to_json` a run depends on; the rest may be put into other words."""
+        return _without_words(self.to_json())
+
+    def makes(self, told: Mapping[str, object]) -> bool:
+        """Return whether a run of the recipe that `to_json` told of is one of this recipe."""
+        return _without_words(told) == self.identity()
+
     def _annotation(self, part: str, field: str):
         if part != "model":
             return typing.get_type_hints(type(getattr(self, part)))[field]
         default = _model_arguments(self.build)[field]
         return type(default) if default is not None else str
+
+
+def _without_words(told: Mapping[str, object]) -> dict[str, object]:
+    words = ("title", "sources", "published", "notes", "corrects")
+    return {key: value for key, value in told.items() if key not in words}
 
 
 def _model_arguments(build: Callable) -> dict[str, object]:
