@@ -391,6 +391,18 @@ def test_a_ladder_without_baseline_or_published_figure_says_so(tmp_path, drawn):
     assert {"-", "tess, 560 clips, nothing published"} <= said(drawn[0])
 
 
+def test_the_rarest_hue_of_a_ladder_survives_the_way_onto_the_disk(tmp_path):
+    from PIL import Image, ImageColor
+
+    hard = [rung(f"system-{i}", protocol=p) for i in range(15) for p in ("paper", "speaker")]
+    report.ladder([rung(protocol="text"), *hard], tmp_path / "l.png", "title")
+    with Image.open(tmp_path / "l.png") as picture:
+        assert picture.mode == "P"
+        pixels = np.asarray(picture.convert("RGB"), int)
+    apart = np.abs(pixels - ImageColor.getrgb(report._ladder._MARKS["text"][0])).max(axis=-1)
+    assert apart.min() <= 8
+
+
 def test_a_ladder_of_twenty_systems_stays_legible(tmp_path, drawn):
     names = [*recipes.names(), *(f"{name[:26]}-again" for name in recipes.names())][:20]
     rungs = [

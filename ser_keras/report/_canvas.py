@@ -120,7 +120,8 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
     figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
     with Image.open(drawn) as picture:
         picture = picture.convert("RGB")
-    if picture.getcolors(_FEW_COLOURS):  # with more, smooth shades would turn into steps
-        picture = picture.quantize(256, dither=Image.Dither.NONE)
+    if picture.getcolors(_FEW_COLOURS):  # with more, smooth shades would turn into steps;
+        # without k-means, a hue that is rare would turn grey
+        picture = picture.quantize(256, kmeans=1, dither=Image.Dither.NONE)
     with files.atomic(path) as partial:
         picture.save(partial, format="PNG", optimize=True)
