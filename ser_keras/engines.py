@@ -211,14 +211,13 @@ def _convert_elsewhere(network, path: Path, quantize: bool) -> None:
     import subprocess
     import tempfile
 
-    packages = os.pathsep.join(filter(None, (str(files.ROOT), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": packages}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / MODELS["keras"]
         network.save(saved)
-        command = [sys.executable, "-c", _CONVERTER, str(saved), str(path), str(int(quantize))]
+        arguments = map(str, (files.ROOT, saved, path, int(quantize)))
+        command = [sys.executable, "-c", _CONVERTER, *arguments]
         try:
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            subprocess.run(command, capture_output=True, text=True, check=True)
         except subprocess.CalledProcessError as error:
             reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
             problem = f"could not be exported by TensorFlow ({reason})"
@@ -226,11 +225,13 @@ def _convert_elsewhere(network, path: Path, quantize: bool) -> None:
 
 
 _CONVERTER = """
-import sys
+import os, sys
+os.environ["KERAS_BACKEND"] = "tensorflow"
+root, saved, path, quantize = sys.argv[1:]
+sys.path.insert(0, root)
 import keras
 import ser_keras.layers
 from ser_keras import engines
-saved, path, quantize = sys.argv[1:]
 engines._convert(keras.saving.load_model(saved, compile=False), path, quantize == "1")
 """
 
