@@ -39,9 +39,10 @@ FORMAT = 1
 RUNS = files.RESULTS / "runs"
 SEAL = "metrics.json"
 _SETTINGS = "settings.json"
+_BASELINE_PACKAGES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "scikit-learn", "opensmile")
 _PACKAGES = (
-    *("tensorflow", "keras", "numpy", "scipy", "librosa", "soundfile", "soxr"),
-    *("scikit-learn", "pandas", "ai-edge-litert", "opensmile"),
+    *("tensorflow", "jax", "torch", "keras", "pandas", "ai-edge-litert"),
+    *_BASELINE_PACKAGES,
 )
 
 
@@ -236,7 +237,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
         quantize=plan.quantize,
         name=f"{recipe.name} on {_corpus_title(index)}",
         created=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        versions=_versions(),
+        versions=_versions(_PACKAGES),
         training_clips=sorted(contents["train"] + contents["validation"]),
         test_clips=contents["test"],
         **facts,
@@ -448,6 +449,8 @@ def _score(pipeline: Pipeline, split, store) -> tuple[dict, object]:
 def _beside_baselines(split, named: dict[str, np.ndarray], predictions) -> dict[str, dict]:
     """Return what baselines reached on the test clips, and the network's paired test with each.
 
+    They may be fitted anew long after the network, so they keep the versions that made them.
+
     Args:
         split: Whose test clips they are.
         named: The emotions that each baseline names for them.
@@ -461,6 +464,7 @@ def _beside_baselines(split, named: dict[str, np.ndarray], predictions) -> dict[
         "against_baselines": {
             name: vars(metrics.paired(truth, mine, theirs)) for name, theirs in named.items()
         },
+        "baselines_made_with": _versions(_BASELINE_PACKAGES),
     }
 
 
@@ -513,7 +517,7 @@ def environment(deterministic: bool) -> dict:
 
     return {
         "python": platform.python_version(),
-        "packages": _versions(),
+        "packages": _versions(_PACKAGES),
         "backend": keras.backend.backend(),
         "device": platform.machine(),
         "cores": engines.cores(),
@@ -522,9 +526,9 @@ def environment(deterministic: bool) -> dict:
     }
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: tuple[str, ...]) -> dict[str, str]:
     versions = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -48,6 +48,7 @@ def test_a_run_tells_its_figures_with_intervals_protocol_and_published_figure(ti
         accuracy = told[part]["accuracy"]
         assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
     assert told["corpora"]["tess"]["test"] == told["test"]["n"]
+    assert told["baselines_made_with"]["numpy"] == np.__version__
 
 
 def test_a_history_has_a_row_for_each_epoch_and_the_best_epoch_has_the_least_loss(tiny_run):
