@@ -78,6 +78,11 @@ class Row:
         return sorted({run.metrics["split"]["fold"] for run in self.runs})
 
     @property
+    def coverage(self) -> str:
+        """How many folds there are runs of, of those that the protocol has."""
+        return f"{len(self.folds)} of {self.runs[0].metrics['split']['folds']}"
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds that there are runs of."""
         return sorted({run.metrics["split"]["seed"] for run in self.runs})
@@ -190,7 +195,7 @@ def complete(found: Iterable[Row]) -> Table:
     cells = []
     for row in found:
         recipe, _, protocol = row.key
-        counts = [str(len(row.runs)), str(len(row.folds))]
+        counts = [str(len(row.runs)), row.coverage]
         figures = [row.figure("accuracy"), row.figure("uar"), _named(row.best_baseline("uar"))]
         error = row.mean(lambda run: run.scores().calibration["ece"])
         cells.append([recipe, row.corpus, protocol, *counts, *figures, f"{error:.3f}"])
@@ -323,7 +328,8 @@ def _details(found: Sequence[Row]) -> str:
         complete(found).markdown(),
         "Accuracy and UAR (mean recall of the emotions) of the test clips, which were scored "
         f"once. {_SPREAD} *Best baseline*: the UAR of {_SHORTCUTS}. *Calibration error*: the "
-        f"expected one, over {metrics.BINS} bins of confidence. *Folds*: those that were run.",
+        f"expected one, over {metrics.BINS} bins of confidence. *Folds*: those that "
+        "were run, of those that the protocol has.",
     ]
     if (of_each := parts(found)).rows:
         told += ["Where corpora are pooled, the figures of each:", of_each.markdown()]

@@ -223,7 +223,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
     scores, predictions = _score(pipeline, split, store)
     facts = {
         "recipe": recipe.to_json(),
-        "split": _split_facts(plan, split),
+        "split": _split_facts(plan, index, split),
         "synthetic": index.synthetic,
         "figures": {part: _headline(value) for part, value in scores.items()},
     }
@@ -578,11 +578,12 @@ def _headline(scores: metrics.Scores) -> dict:
     return {"n": scores.n, **{name: vars(figure) for name, figure in figures.items()}}
 
 
-def _split_facts(plan: Plan, split) -> dict:
+def _split_facts(plan: Plan, index: corpora.Index, split) -> dict:
     return {
-        "corpus": plan.index.corpus,
+        "corpus": index.corpus,
         "protocol": plan.protocol,
         "fold": plan.fold,
+        "folds": splits.folds(index, plan.protocol),
         "seed": plan.seed,
         "hash": split.hash,
     }

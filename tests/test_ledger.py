@@ -16,7 +16,7 @@ def keep(folder, *, recipe="attention-tess", protocol="paper", fold=0, seed=0, *
     shutil.copyfile(KEPT / "predictions.csv", run / "predictions.csv")
     told = files.read_json(KEPT / "metrics.json")
     told["recipe"] = recipe
-    told["split"] |= {"protocol": protocol, "fold": fold, "seed": seed}
+    told["split"] |= {"protocol": protocol, "fold": fold, "folds": 5, "seed": seed}
     if "beaten" in changes:
         kept = told["baselines"]["majority"]
         told["baselines"] = {
@@ -178,7 +178,7 @@ def test_the_complete_table_counts_runs_and_folds(tmp_path):
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
         keep(tmp_path, protocol="speaker", fold=fold, seed=seed)
     (row,) = ledger.complete(ledger.rows(tmp_path)).rows
-    assert row[:5] == ["attention-tess", "tess", "speaker", "3", "2"]
+    assert row[:5] == ["attention-tess", "tess", "speaker", "3", "2 of 5"]
     assert row[-1] == "0.005"
 
 

@@ -42,6 +42,7 @@ def test_a_run_tells_its_figures_with_intervals_protocol_and_published_figure(ti
     told = json.loads((tiny_run.folder / "metrics.json").read_text())
     assert told["recipe"] == "attention-tess"
     assert told["split"]["protocol"] == "paper"
+    assert (told["split"]["fold"], told["split"]["folds"]) == (0, 1)
     assert told["synthetic"] is False
     assert told["published"][0]["value"] == 0.9
     for part in ("validation", "test"):
