@@ -26,6 +26,7 @@ def build(
     dropout=0.2,
     units=32,
     second_lstm=True,
+    norm_momentum=0.99,
 ):
     """Return the network, not compiled.
 
@@ -39,6 +40,7 @@ def build(
         dropout: After each block.
         units: Of the LSTMs.
         second_lstm: Whether the pooled vector runs through an LSTM of one step, as published.
+        norm_momentum: What the averages of batch normalisation keep of themselves at each step.
     """
     import keras
     from keras import layers
@@ -56,7 +58,7 @@ def build(
         x = layers.Conv2D(
             filters, 3, padding="same", kernel_regularizer=penalty, name=f"conv_{block}"
         )(x)
-        x = FusedBatchNormalization(name=f"norm_{block}")(x)
+        x = FusedBatchNormalization(momentum=norm_momentum, name=f"norm_{block}")(x)
         x = layers.ReLU(name=f"relu_{block}")(x)
         x = layers.MaxPooling2D(2, padding="same", name=f"pool_{block}")(x)
         x = layers.Dropout(dropout, name=f"dropout_{block}")(x)
