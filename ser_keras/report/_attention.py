@@ -149,7 +149,7 @@ def _over_time(figure: SubFigure, found: Attention, first: dict[str, int], colum
     power_bar(figure, seen, MEL)
     step = found.rows * spec.hop_length / spec.sample_rate
     figure.suptitle(
-        f"Steps of {step:.2f} s; through the layers before it, a step also hears its neighbours. "
+        f"Steps of {step:.2f} s; through the layers before it, a step also knows what came before. "
         "Broken line: equal weights. Grey: skipped by the network.",
         **{"x": 0.01, "ha": "left", "color": QUIET, "fontsize": 9},
     )
