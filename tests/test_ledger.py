@@ -9,14 +9,14 @@ from ser_keras.matrix import LEDGER
 KEPT = LEDGER / "attention-tess" / "tess" / "paper-0-seed0"
 
 
-def keep(folder, *, recipe="attention-tess", protocol="paper", fold=0, seed=0, **changes):
+def keep(folder, *, recipe="attention-tess", protocol="paper", fold=0, folds=1, seed=0, **changes):
     """Put a finished run into a folder of runs; `changes` are test figures or baselines' UAR."""
     run = folder / recipe / "tess" / f"{protocol}-{fold}-seed{seed}"
     run.mkdir(parents=True)
     shutil.copyfile(KEPT / "predictions.csv", run / "predictions.csv")
     told = files.read_json(KEPT / "metrics.json")
     told["recipe"] = recipe
-    told["split"] |= {"protocol": protocol, "fold": fold, "folds": 5, "seed": seed}
+    told["split"] |= {"protocol": protocol, "fold": fold, "folds": folds, "seed": seed}
     if "beaten" in changes:
         kept = told["baselines"]["majority"]
         told["baselines"] = {
@@ -174,9 +174,30 @@ def test_the_ladder_shows_each_step_beside_its_best_baseline_and_marks_who_wins(
     ]
 
 
+def test_the_ladder_tells_where_folds_are_missing_but_of_a_random_split_one_is_enough(tmp_path):
+    beaten = {"duration": 0.5}
+    keep(tmp_path, protocol="random", folds=5, uar=0.4, beaten=beaten)
+    keep(tmp_path, protocol="speaker", folds=2, uar=0.4, beaten=beaten)
+    assert ledger.ladder(ledger.rows(tmp_path)).rows == [
+        [
+            "attention-tess",
+            "tess",
+            "",
+            "0.400 (0.500)",
+            "",
+            "0.400 (0.500), 1 of 2",
+            "",
+            "",
+            "0.143",
+        ]
+    ]
+    keep(tmp_path, protocol="speaker", fold=1, folds=2, uar=0.6, beaten=beaten)
+    assert [row.is_whole for row in ledger.rows(tmp_path)] == [False, True]
+
+
 def test_the_complete_table_counts_runs_and_folds(tmp_path):
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
-        keep(tmp_path, protocol="speaker", fold=fold, seed=seed)
+        keep(tmp_path, protocol="speaker", fold=fold, folds=5, seed=seed)
     (row,) = ledger.complete(ledger.rows(tmp_path)).rows
     assert row[:5] == ["attention-tess", "tess", "speaker", "3", "2 of 5"]
     assert row[-1] == "0.005"
