@@ -21,7 +21,7 @@ RECIPE = dataclasses.replace(
     model={"second_lstm": False},
     notes=(
         "The LSTM and the attention run over 9 steps in time, each of about 0.37 s. Behind an LSTM "
-        "a step knows all that came before it, and a clip's last steps get most of the weight: it "
+        "a step knows all that came before it, and a clip's later steps get most of the weight: it "
         "tells how much has been heard, and little of where the emotion lies.",
         "Both speakers, the carrier phrase and all 200 words still occur in training and in test "
         "under the paper's protocol.",
