@@ -212,6 +212,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
         folder=folder,
         deterministic=plan.deterministic,
         varied=_varied(recipe, index, split, plan.seed),
+        environment=environment(plan.deterministic),
     )
     pipeline = Pipeline(
         labels=recipe.emotions,
@@ -258,7 +259,7 @@ def _run(plan: Plan, folder: Path, resume: bool, fresh: bool, cache: Path, on_sp
         "published": [vars(figure) for figure in recipe.published],
         "best_epoch": fitted.best_epoch,
         "epochs": len(fitted.history),
-        "seconds": round(time.perf_counter() - begun, 1),
+        "seconds": round(time.perf_counter() - begun + fitted.seconds_before, 1),
         "parameters": fitted.network.count_params(),
         "command": plan.command,
     }
@@ -475,7 +476,9 @@ def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions)
     history = pd.DataFrame(fitted.history)
     files.write_csv(folder / "history.csv", history)
     files.write_csv(folder / "predictions.csv", predictions)
-    files.write_json(folder / "environment.json", environment(plan.deterministic))
+    first, *others = fitted.environments
+    trained_in = first | ({"gone_on_with_in": others} if others else {})
+    files.write_json(folder / "environment.json", trained_in)
     files.write_text(folder / "model_summary.txt", summary(plan.recipe, fitted.network))
     curves = folder / "training_history.png"
     report.training_history(history, curves, title, best_epoch=fitted.best_epoch)
@@ -519,7 +522,7 @@ def environment(deterministic: bool) -> dict:
         "python": platform.python_version(),
         "packages": _versions(_PACKAGES),
         "backend": keras.backend.backend(),
-        "device": platform.machine(),
+        "device": training.device(),
         "cores": engines.cores(),
         "deterministic": deterministic,
         "commit": _commit(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,12 +36,17 @@ class Fitted:
         normalization: As fitted on the recipe's side of the split.
         history: A dict for each epoch, as in history.csv.
         best_epoch: Counted from 1.
+        environments: In which epochs were trained, the first one first; several where the run was
+            gone on with elsewhere.
+        seconds_before: What the epochs took that earlier processes had trained.
     """
 
     network: object
     normalization: Normalization
     history: list[dict]
     best_epoch: int
+    environments: list[dict]
+    seconds_before: float
 
 
 def fit(
@@ -52,11 +58,12 @@ def fit(
     folder: Path,
     deterministic: bool = True,
     varied: Mapping[tuple[str, int], np.ndarray] | None = None,
+    environment: dict | None = None,
 ) -> Fitted:
     """Return the recipe's network, fitted on the training clips of `split`.
 
     The state after each epoch is kept in `folder/checkpoint`; where it is found, training goes on
-    from there.
+    from there. It may be carried to another machine, and to another backend of Keras.
 
     Args:
         recipe: What to fit, and how.
@@ -66,6 +73,7 @@ def fit(
         folder: Of the run.
         deterministic: Whether equal runs give equal weights, at some cost in speed.
         varied: Frames of what `recipe.augment` made of the waveforms, by content and number.
+        environment: What this machine is, kept with the epochs that it trains.
 
     Raises:
         SerKerasError: The loss is no longer a number, or the checkpoint is of another network.
@@ -88,25 +96,53 @@ def fit(
     )
     network = build(recipe)
     compile_network(network, recipe.training)
-    state = _State(network, folder / CHECKPOINT)
+    state = _State(network, folder / CHECKPOINT, environment or {})
     callbacks = _callbacks(network, recipe.training)
     for row in state.restore():  # what the callbacks remember, they learn again from the history
         for callback in callbacks:
             callback.on_epoch_end(row["epoch"] - 1, row)
+    seconds_before = sum(row["seconds"] for row in state.history)
     if state.history:
-        state.load()
         console.say(f"Going on after epoch {len(state.history)}.")
+        if not _is_over(network, state, recipe.training):
+            state.load()
     _train(network, train, validation, recipe.training, state, callbacks, seed)
     best = _best_row(state.history, recipe.training)
     state.load_best()
     trained = build(recipe)  # as it travels: without optimizer, loss and metrics
     trained.set_weights(network.get_weights())
-    return Fitted(trained, normalization, state.history, best["epoch"])
+    return Fitted(
+        trained, normalization, state.history, best["epoch"], state.environments, seconds_before
+    )
 
 
 def has_begun(folder: Path) -> bool:
     """Return whether a run folder keeps the state of a finished epoch."""
     return (folder / CHECKPOINT / _LAST).exists()
+
+
+def device() -> str:
+    """Return the name of the GPU that Keras computes on, else the kind of the processor."""
+    import keras
+
+    found = None
+    match keras.backend.backend():
+        case "jax":
+            import jax
+
+            if jax.default_backend() != "cpu":
+                found = jax.devices()[0].device_kind
+        case "torch":
+            import torch
+
+            if torch.cuda.is_available():
+                found = torch.cuda.get_device_name()
+        case "tensorflow":
+            import tensorflow as tf
+
+            for gpu in tf.config.list_physical_devices("GPU")[:1]:
+                found = tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+    return found or platform.machine()
 
 
 def build(recipe: Recipe):
@@ -263,10 +299,13 @@ def _callbacks(network, training: Training) -> list:
     return chosen
 
 
+def _is_over(network, state: _State, training: Training) -> bool:
+    return network.stop_training or len(state.history) >= training.epochs
+
+
 def _train(network, train, validation, training, state, callbacks, seed) -> None:
-    for epoch in range(len(state.history), training.epochs):
-        if network.stop_training:
-            return
+    while not _is_over(network, state, training):
+        epoch = len(state.history)
         begun = time.perf_counter()
         if epoch < training.warmup_epochs:
             network.optimizer.learning_rate = (
@@ -339,19 +378,25 @@ class _State:
     """What a run needs to go on: all variables and the history, in one file, written at once.
 
     The best weights are written before it. A kill between the two loses nothing: the epoch is
-    trained again, to the same weights.
+    trained again, to the same weights. Of a training that is over, the history is all that counts
+    of this file: its variables are not read again.
     """
 
-    def __init__(self, network, folder: Path):
+    def __init__(self, network, folder: Path, environment: dict):
         self._network = network
         self._folder = folder
+        self._environment = environment
+        self.environments: list[dict] = []
         self.history: list[dict] = []
 
     def restore(self) -> list[dict]:
         """Return the rows of the epochs that are finished, none where nothing was kept."""
         if (self._folder / _LAST).exists():
             with self._open(_LAST) as state:
-                self.history = json.loads(str(state["history"]))
+                if "told" not in state:
+                    raise self._refusal(_LAST, "was written by another version of this package")
+                told = json.loads(str(state["told"]))
+            self.history, self.environments = told["history"], told["environments"]
         return self.history
 
     def load(self) -> None:
@@ -362,26 +407,27 @@ class _State:
 
     def save(self, row: dict, is_best: bool) -> None:
         self.history.append(row)
+        if self._environment not in self.environments:
+            self.environments.append(self._environment)
         variables = self._network.variables
         if is_best:
             self._write(_BEST, variables)
-        self._write(_LAST, [*variables, *self._network.optimizer.variables], self.history)
+        self._write(_LAST, [*variables, *self._network.optimizer.variables])
 
-    def _write(self, name: str, variables, history=()) -> None:
+    def _write(self, name: str, variables) -> None:
         import keras
 
+        told = json.dumps({"history": self.history, "environments": self.environments})
         arrays = {str(i): keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
         with files.atomic(self._folder / name) as partial:
-            np.savez(partial, history=json.dumps(history), **arrays)
+            np.savez(partial, told=told, **arrays)
 
     def _assign(self, name: str, variables) -> None:
         with self._open(name) as state:
             arrays = [state[str(i)] for i in range(len(state.files) - 1)]
         shapes = [tuple(variable.shape) for variable in variables]
         if shapes != [array.shape for array in arrays]:
-            raise SerKerasError(
-                self._folder / name, "belongs to another network", "Train anew with --fresh"
-            )
+            raise self._refusal(name, "belongs to another network")
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
 
@@ -389,6 +435,7 @@ class _State:
         try:
             return np.load(self._folder / name, allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise SerKerasError(
-                self._folder / name, "cannot be read", "Train anew with --fresh"
-            ) from error
+            raise self._refusal(name, "cannot be read") from error
+
+    def _refusal(self, name: str, problem: str) -> SerKerasError:
+        return SerKerasError(self._folder / name, problem, "Train anew with --fresh")

@@ -28,6 +28,19 @@ def assert_same_weights(first, second):
         np.testing.assert_array_equal(one, other)
 
 
+def stop_in_epoch(number, monkeypatch):
+    """Let the next run be interrupted in an epoch; what is called then ends that."""
+    calls, validate = iter(range(1, 100)), training._validate
+
+    def interrupted(*arguments):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return validate(*arguments)
+
+    monkeypatch.setattr(training, "_validate", interrupted)
+    return lambda: monkeypatch.setattr(training, "_validate", validate)
+
+
 def test_a_finished_run_holds_its_evidence_and_nothing_else(tiny_run):
     assert sorted(path.name for path in tiny_run.folder.iterdir()) == sorted(
         (
@@ -117,41 +130,72 @@ def test_another_seed_gives_another_test_side_and_other_weights(tiny_index, tiny
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     tiny_index, tiny_run, cache, tmp_path, monkeypatch, stopped_in
 ):
-    calls = iter(range(1, 100))
-    validate = training._validate
-
-    def interrupted(*arguments):
-        if next(calls) == stopped_in:
-            raise KeyboardInterrupt
-        return validate(*arguments)
-
-    monkeypatch.setattr(training, "_validate", interrupted)
+    go_on = stop_in_epoch(stopped_in, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
     assert not (tmp_path / "run" / "metrics.json").exists()
-    monkeypatch.setattr(training, "_validate", validate)
+    go_on()
     resumed = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
     assert_same_weights(resumed.folder, tiny_run.folder)
     history = [pd.read_csv(f / "history.csv") for f in (resumed.folder, tiny_run.folder)]
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in history))
 
 
+def test_a_run_that_is_gone_on_with_elsewhere_names_both_environments_and_counts_all_seconds(
+    tiny_index, cache, tmp_path, monkeypatch
+):
+    go_on = stop_in_epoch(3, monkeypatch)
+    here = runs.environment(deterministic=True)
+    there = {**here, "backend": "jax", "device": "a GPU"}
+    monkeypatch.setattr(runs, "environment", lambda deterministic: there)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    last = tmp_path / "run" / "checkpoint" / "last.npz"
+    with np.load(last) as state:
+        kept, told = dict(state), json.loads(str(state["told"]))
+    told["history"][0]["seconds"] = 1000.0
+    np.savez(last, **{**kept, "told": json.dumps(told)})
+    monkeypatch.setattr(runs, "environment", lambda deterministic: here)
+    go_on()
+    resumed = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
+    told = files.read_json(resumed.folder / "environment.json")
+    assert told == {**there, "gone_on_with_in": [here]}
+    assert resumed.metrics["seconds"] > 1000
+
+
+def test_what_was_trained_to_the_end_elsewhere_is_scored_from_its_history_and_best_weights(
+    tiny_index, tiny_run, cache, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(training.Fitted, "__init__", KeyboardInterrupt)
+    with pytest.raises(TypeError):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    last = tmp_path / "run" / "checkpoint" / "last.npz"
+    with np.load(last) as state:
+        np.savez(last, told=state["told"])
+    monkeypatch.undo()
+    scored = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
+    assert_same_weights(scored.folder, tiny_run.folder)
+    assert scored.metrics["test"] == tiny_run.metrics["test"]
+
+
+def test_a_state_of_another_version_is_one_sentence(tiny_index, cache, tmp_path, monkeypatch):
+    go_on = stop_in_epoch(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
+    go_on()
+    np.savez(tmp_path / "run" / "checkpoint" / "last.npz", history="[]")
+    with pytest.raises(SerKerasError, match=r"another version .*--fresh"):
+        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
+
+
 def test_patience_survives_an_interruption(tiny_index, cache, tmp_path, monkeypatch):
     impatient = {"training.patience": "1", "training.epochs": "30", "training.learning_rate": "0.1"}
     whole = runs.run(plan_of(tiny_index, **impatient), tmp_path / "whole", cache=cache)
-    validate = training._validate
     last = whole.metrics["epochs"]
-    calls = iter(range(1, 100))
-
-    def interrupted(*arguments):
-        if next(calls) == last:
-            raise KeyboardInterrupt
-        return validate(*arguments)
-
-    monkeypatch.setattr(training, "_validate", interrupted)
+    go_on = stop_in_epoch(last, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache)
-    monkeypatch.setattr(training, "_validate", validate)
+    go_on()
     resumed = runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache, resume=True)
     assert resumed.metrics["epochs"] == last
     assert resumed.metrics["best_epoch"] == whole.metrics["best_epoch"]

@@ -47,6 +47,9 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
     arguments = _parser().parse_args(argv)
+    if not arguments.fast:  # read when JAX first meets a GPU, whose sums have no order otherwise
+        flags = (os.environ.get("XLA_FLAGS"), "--xla_gpu_deterministic_ops=true")
+        os.environ["XLA_FLAGS"] = " ".join(filter(None, flags))
     training = "Stopped. What was finished is kept: the same command with --resume goes on."
     with cli.exit_codes("Stopped." if arguments.download else training):
         if arguments.list is not None:
