@@ -2,7 +2,7 @@
 
 Run it as `python -m ser_keras.ledger run`, `show` or `write`; what is run says `matrix`. No figure
 in a document is typed by hand. Kept runs lie in results/ledger, apart from whatever a user trains
-in results/runs.
+in results/runs; in results/again lie some of them as they came out on another machine.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ END = "<!-- end of figures -->"
 PICTURES = files.RESULTS / "pictures"
 README = files.ROOT / "README.md"
 RESULTS_README = files.RESULTS / "README.md"
+AGAIN = "again"  # beside the folder of kept runs
 CORRECTED = "-corrected"
 LADDER = ("paper", "random", "text", "speaker", "speaker-text", "corpus")  # ever less is shared
 
@@ -36,6 +37,7 @@ _SHORTCUTS = (
     "opensmile is installed) fitted to the same training clips; a system that does not beat it "
     "has learned nothing that needs a network"
 )
+_COMPARE = f"python -m ser_keras.ledger compare results/ledger results/{AGAIN}"
 _TEST = "the exact McNemar test of them; for each seed, over its folds"
 
 
@@ -249,6 +251,37 @@ def corrections(found: Iterable[Row]) -> Table:
     return Table(header, cells)
 
 
+def repeated(first: Path, second: Path) -> Table:
+    """Return the runs that two folders hold of equal splits, and what became of their clips."""
+    header = ("system", "corpus", "protocol", "fold", "seed", "trained on", "UAR", "again on")
+    mine, theirs = _by_cell(first), _by_cell(second)
+    cells = []
+    for cell in (cell for cell in mine if cell in theirs):
+        sides = []
+        for run in (mine[cell], theirs[cell]):
+            sides += [_trainers(run), f"{run.figure('uar').value:.4f}"]
+        both = _test_clips(mine[cell]).merge(
+            _test_clips(theirs[cell]), on=["path", "emotion"], suffixes=("", "_again")
+        )
+        alike = 100 * (both["predicted"] == both["predicted_again"]).mean()
+        test = metrics.paired(both["emotion"], both["predicted"], both["predicted_again"])
+        cells.append([*map(str, cell[:-1]), *sides, f"{alike:.1f}", *_tested([test])])
+    return Table((*header, "UAR", "alike %", "clips", "only first", "only again", "p"), cells)
+
+
+def compare(first: Path, second: Path) -> str:
+    """Return as text how the runs of one folder came out in another.
+
+    Raises:
+        SerKerasError: They have no run of an equal split in common.
+    """
+    table = repeated(first, second)
+    if not table.rows:
+        remedy = "Run the same system, corpus, protocol, fold and seed"
+        raise SerKerasError(first, f"has no run in common with {second}", remedy)
+    return table.text()
+
+
 def commands(found: Iterable[Row]) -> list[str]:
     """Return the commands that make all runs: of each row one, or one for the folds alike."""
     lines = []
@@ -286,7 +319,8 @@ def show(folder: Path = LEDGER) -> str:
 def documents(folder: Path = LEDGER) -> dict[Path, str]:
     """Return for each document what it tells of the runs, in Markdown."""
     found = rows(folder)
-    return {README: _overview(found), RESULTS_README: _details(found)}
+    again = repeated(folder, folder.parent / AGAIN)
+    return {README: _overview(found), RESULTS_README: _details(found, again)}
 
 
 def write(folder: Path = LEDGER) -> None:
@@ -333,7 +367,7 @@ def _overview(found: Sequence[Row]) -> str:
     return "\n\n".join(told)
 
 
-def _details(found: Sequence[Row]) -> str:
+def _details(found: Sequence[Row], again: Table) -> str:
     told = [
         complete(found).markdown(),
         "Accuracy and UAR (mean recall of the emotions) of the test clips, which were scored "
@@ -354,6 +388,13 @@ def _details(found: Sequence[Row]) -> str:
             "What the mistakes were worth: test clips that only the published system or only its "
             f"correction labelled rightly, on equal splits, and {_TEST}:",
             tests.markdown(),
+        ]
+    if again.rows:
+        told += [
+            "What another machine, or another backend of Keras, makes of the same runs (in "
+            f"`results/{AGAIN}`): test clips that both label alike, those that only one of them "
+            f"labelled rightly, and the exact McNemar test of them (`{_COMPARE}`):",
+            again.markdown(),
         ]
     return "\n\n".join([*told, "Made by:", "```\n" + "\n".join(commands(found)) + "\n```"])
 
@@ -414,6 +455,23 @@ def _paired(first: Row, second: Row) -> Iterator[metrics.Paired]:
         ]
         both = sides[0].merge(sides[1], on=["path", "emotion", "fold"], suffixes=("", "_corrected"))
         yield metrics.paired(both["emotion"], both["predicted"], both["predicted_corrected"])
+
+
+def _by_cell(folder: Path) -> dict[tuple, Run]:
+    """Return the finished runs of a folder by what they are of; the split's hash comes last."""
+    cells = {}
+    for row in rows(folder):
+        for run in row.runs:
+            split = run.metrics["split"]
+            cells[(*row.key, split["fold"], split["seed"], split["hash"])] = run
+    return cells
+
+
+def _trainers(run: Run) -> str:
+    """Return on what a run was trained, and with which backend."""
+    told = files.read_json(run.folder / "environment.json")
+    machines = (told, *told.get("gone_on_with_in", ()))
+    return ", then ".join(f"{each['device']} ({each['backend']})" for each in machines)
 
 
 def _test_clips(run: Run):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_keras import batches, console, files, metrics, seeding
+from ser_keras import batches, console, epochs, files, metrics, seeding
 from ser_keras.augment import Augmentation
 from ser_keras.batches import Normalization
 from ser_keras.errors import SerKerasError
@@ -238,27 +238,27 @@ class Feed:
         self._forms = forms
         self._spec = recipe.batch
         self._normalization = normalization
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         index = {emotion: i for i, emotion in enumerate(recipe.emotions)}
         self.truth = np.array([index[emotion] for emotion in forms.emotions])
         self.targets = np.eye(len(index), dtype=np.float32)[self.truth]
-        self._inputs = None
+        self.inputs = None  # of all clips at once, where that is what every epoch takes
         one_length = self._spec.frames is not None or self._spec.fit == "mean"
         if one_length and not forms.change:
-            self._inputs = self._assemble(range(len(self)), epoch=0)
+            self.inputs = self._assemble(range(len(self)), epoch=0)
 
     def __len__(self) -> int:
         return len(self._forms)
 
     def batches(self, order: np.ndarray, epoch: int = 0) -> Iterator[tuple[dict, np.ndarray]]:
         """Yield (inputs, targets) of the clips in this order."""
-        for start in range(0, len(order), self._batch_size):
-            rows = order[start : start + self._batch_size]
+        for start in range(0, len(order), self.batch_size):
+            rows = order[start : start + self.batch_size]
             yield self._assemble(rows, epoch), self.targets[rows]
 
     def _assemble(self, rows: Sequence[int], epoch: int) -> dict:
-        if self._inputs is not None:
-            return {name: values[rows] for name, values in self._inputs.items()}
+        if self.inputs is not None:
+            return {name: values[rows] for name, values in self.inputs.items()}
         clips = [self._forms.frames(row, epoch) for row in rows]
         return batches.assemble(clips, self._spec, self._normalization)
 
@@ -304,6 +304,9 @@ def _is_over(network, state: _State, training: Training) -> bool:
 
 
 def _train(network, train, validation, training, state, callbacks, seed) -> None:
+    whole = None
+    if train.inputs is not None and epochs.pays():
+        whole = epochs.compiled(network, train.inputs, train.targets, train.batch_size)
     while not _is_over(network, state, training):
         epoch = len(state.history)
         begun = time.perf_counter()
@@ -314,8 +317,12 @@ def _train(network, train, validation, training, state, callbacks, seed) -> None
         rate = float(network.optimizer.learning_rate)
         seeding.seed_epoch(network, seed, epoch)
         order = seeding.stream(seed, "order", epoch).permutation(len(train))
-        row = {"epoch": epoch + 1, **_train_epoch(network, train, order, epoch, training.epochs)}
-        row |= _validate(network, validation)
+        if whole is None:
+            logs = _train_epoch(network, train, order, epoch, training.epochs)
+        else:
+            logs = whole(order)
+        row = {"epoch": epoch + 1, "loss": logs.pop("loss"), "accuracy": logs.pop("accuracy")}
+        row |= logs | _validate(network, validation)
         row |= {"learning_rate": rate, "seconds": round(time.perf_counter() - begun, 3)}
         if not math.isfinite(row["loss"]):
             raise SerKerasError(
@@ -330,16 +337,16 @@ def _train(network, train, validation, training, state, callbacks, seed) -> None
         console.say(_sentence(row, best, training.monitor))
 
 
-def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, epochs: int) -> dict:
+def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, last: int) -> dict:
+    """Return the mean of each log over the clips of an epoch."""
     totals: dict[str, float] = {}
-    with console.progress(len(feed), f"epoch {epoch + 1}/{epochs}", leave=False) as bar:
+    with console.progress(len(feed), f"epoch {epoch + 1}/{last}", leave=False) as bar:
         for inputs, targets in feed.batches(order, epoch):
             logs = network.train_on_batch(inputs, targets, return_dict=True)  # of this batch alone
             for name, value in logs.items():
                 totals[name] = totals.get(name, 0.0) + float(value) * len(targets)
             bar.update(len(targets))
-    means = {name: total / len(feed) for name, total in totals.items()}
-    return {"loss": means.pop("loss"), "accuracy": means.pop("accuracy"), **means}
+    return {name: total / len(feed) for name, total in totals.items()}
 
 
 def _validate(network, feed: Feed) -> dict:

@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors files console seeding audio features batches cache corpora splits leakage "
     "listings audit known_splits augment layers recipes engines prediction bundle metrics "
-    "baselines training report stress runs figures matrix ledger cli"
+    "baselines epochs training report stress runs figures matrix ledger cli"
 ).split()
 LIGHT = (
     "errors files console audio features batches corpora engines prediction bundle cli.use"
@@ -30,7 +30,9 @@ OWNERS = {  # who may import what, wherever in the file
     "soxr": {"audio"},
     # but for the feed: the legacy image generator, a constant of the converter, a fused kernel
     "tensorflow": {"training", "augment", "engines", "layers"},
-    "keras": {"layers", "augment", "training", "engines", "seeding", "recipes", "runs"},
+    "keras": {"layers", "augment", "epochs", "training", "engines", "seeding", "recipes", "runs"},
+    "jax": {"epochs", "training"},
+    "torch": {"training"},
     "h5py": {"bundle"},
     "ai_edge_litert": {"engines"},
     "tqdm": {"console"},

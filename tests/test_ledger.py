@@ -281,6 +281,48 @@ def test_the_tables_in_the_documents_are_those_of_the_runs(path):
     assert ledger.filled(text, tables, path) == text, "run: python -m ser_keras.ledger write"
 
 
+def trained_on(run, *machines):
+    """Let a run say where it was trained, each as (device, backend)."""
+    first, *others = ({"device": device, "backend": backend} for device, backend in machines)
+    files.write_json(
+        run / "environment.json", first | ({"gone_on_with_in": others} if others else {})
+    )
+
+
+def mislabel(run, clips):
+    """Let a run name another emotion than before for its first test clips."""
+    table = files.read_csv(run / "predictions.csv", dtype="string")
+    test = table.index[table["role"] == "test"][:clips]
+    table.loc[test, "predicted"] = "nothing"
+    files.write_csv(run / "predictions.csv", table)
+
+
+def test_a_run_that_was_made_again_elsewhere_is_held_against_the_first_clip_by_clip(tmp_path):
+    first = keep(tmp_path / "ledger", uar=0.75)
+    again = keep(tmp_path / "again", uar=0.5)
+    trained_on(first, ("x86_64", "tensorflow"))
+    trained_on(again, ("GPU", "jax"), ("x86_64", "tensorflow"))
+    mislabel(again, 7)
+    keep(tmp_path / "ledger", seed=1)  # has no twin
+    (row,) = ledger.repeated(tmp_path / "ledger", tmp_path / "again").rows
+    assert row[:7] == ["attention-tess", "tess", "paper", "0", "0", "x86_64 (tensorflow)", "0.7500"]
+    assert row[7:] == (
+        ["GPU (jax), then x86_64 (tensorflow)", "0.5000", "98.8", "560", "7", "0", "0.016"]
+    )
+    text = ledger.documents(tmp_path / "ledger")[ledger.RESULTS_README]
+    assert "| GPU (jax), then x86_64 (tensorflow) | 0.5000 | 98.8 |" in text
+
+
+def test_runs_of_other_splits_are_not_compared(tmp_path):
+    keep(tmp_path / "ledger")
+    again = keep(tmp_path / "again")
+    told = files.read_json(again / "metrics.json")
+    told["split"]["hash"] = "0" * 16
+    files.write_json(again / "metrics.json", told)
+    with pytest.raises(SerKerasError, match="has no run in common with"):
+        ledger.compare(tmp_path / "ledger", tmp_path / "again")
+
+
 def test_the_pictures_are_drawn_from_the_kept_runs(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr(ledger.report, "ladder", lambda rungs, *_: told.extend(rungs))

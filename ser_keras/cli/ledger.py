@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> None:
             _fit_baselines(arguments)
         elif arguments.action == "show":
             console.show(ledger.show(arguments.runs))
+        elif arguments.action == "compare":
+            console.show(ledger.compare(_folder(arguments.first), _folder(arguments.second)))
         elif arguments.action == "pictures":
             for path in ledger.draw(arguments.runs, arguments.out):
                 console.show(str(path))
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m ser_keras.ledger", description="The kept runs: made, shown, written down."
     )
     actions = parser.add_subparsers(
-        dest="action", required=True, metavar="run | baselines | show | write | pictures"
+        dest="action", required=True, metavar="run | baselines | compare | show | write | pictures"
     )
     run = actions.add_parser(
         "run",
@@ -114,6 +116,21 @@ def _parser() -> argparse.ArgumentParser:
         "too; start them with --nthreads 1, for each thread trains one run; after Ctrl-C what "
         "they have begun goes on",
     )
+    compare = actions.add_parser(
+        "compare",
+        help="hold your runs against the kept ones",
+        description="Print the runs that two folders have in common: on what each was trained, its "
+        "figure, and the test clips that both label alike or only one of them rightly.",
+    )
+    compare.add_argument("first", type=Path, metavar="DIR", help="of runs, e.g. results/runs")
+    compare.add_argument(
+        "second",
+        type=Path,
+        nargs="?",
+        default=ledger.LEDGER,
+        metavar="DIR",
+        help="of others (default: the kept ones)",
+    )
     for name, words in (
         ("show", "print the tables"),
         ("write", "renew them in the documents"),
@@ -139,6 +156,12 @@ def _places(arguments: argparse.Namespace) -> matrix.Places:
         out=arguments.out.absolute(),
         cache=arguments.cache.absolute(),
     )
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise SerKerasError(path, "no such folder", "Name a folder of runs, e.g. results/runs")
+    return path
 
 
 def _fit_baselines(arguments: argparse.Namespace) -> None:

@@ -153,3 +153,21 @@ def test_a_training_of_the_ledger_leaves_the_users_latest_model_alone(
     assert not (tmp_path / "latest").exists()
     train.main(argv)
     assert (tmp_path / "latest").exists()
+
+
+def test_runs_of_ones_own_are_compared_with_the_kept_ones(capsys):
+    kept = str(matrix.LEDGER / "mean-mfcc-lstm")
+    with pytest.raises(SystemExit):
+        ledger.main(["compare", kept, kept])  # no folder of runs, but one of a system's
+    assert "has no run in common with" in capsys.readouterr().err
+    ledger.main(["compare", str(matrix.LEDGER)])
+    table = capsys.readouterr().out
+    assert table.count("mean-mfcc-lstm ") == len(list(matrix.LEDGER.glob("mean-mfcc-lstm/*/*")))
+    assert {line.split()[-1] for line in table.splitlines()[2:]} == {"1"}
+
+
+def test_a_folder_to_compare_that_is_not_there_is_one_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        ledger.main(["compare", str(tmp_path / "none")])
+    assert stop.value.code == 1
+    assert "no such folder. Name a folder of runs" in capsys.readouterr().err
