@@ -202,15 +202,16 @@ def ladder(found: Iterable[Row]) -> Table:
 
 def complete(found: Iterable[Row]) -> Table:
     """Return a row for each recipe, corpus and protocol."""
-    header = ("system", "corpus", "protocol", "runs", "folds", "accuracy", "UAR", "best baseline")
+    header = ("system", "corpus", "protocol", "runs", "folds", "of one answer", "accuracy", "UAR")
     cells = []
     for row in found:
         recipe, _, protocol = row.key
-        counts = [str(len(row.runs)), row.coverage]
+        constant = sum(run.scores().is_constant for run in row.runs)
+        counts = [str(len(row.runs)), row.coverage, str(constant or "")]
         figures = [row.figure("accuracy"), row.figure("uar"), _named(row.best_baseline("uar"))]
         error = row.mean(lambda run: run.scores().calibration["ece"])
         cells.append([recipe, row.corpus, protocol, *counts, *figures, f"{error:.3f}"])
-    return Table((*header, "calibration error"), cells)
+    return Table((*header, "best baseline", "calibration error"), cells)
 
 
 def parts(found: Iterable[Row]) -> Table:
@@ -362,7 +363,8 @@ def _overview(found: Sequence[Row]) -> str:
         f"Means over folds and seeds. In brackets {_SHORTCUTS}; bold: it does. *n of m*: so many "
         "folds were run of those that the protocol has (of a random split one is enough). Empty: "
         "not measured. *Chance* is one by the number of emotions. Every row with its runs, folds "
-        "and spread, and the commands that make it: [results/README.md](results/README.md).",
+        "and spread, how many of them give every clip one answer, and the commands that make it: "
+        "[results/README.md](results/README.md).",
     ]
     return "\n\n".join(told)
 
@@ -373,7 +375,8 @@ def _details(found: Sequence[Row], again: Table) -> str:
         "Accuracy and UAR (mean recall of the emotions) of the test clips, which were scored "
         f"once. {_SPREAD} *Best baseline*: the UAR of {_SHORTCUTS}. *Calibration error*: the "
         f"expected one, over {metrics.BINS} bins of confidence. *Folds*: those that "
-        "were run, of those that the protocol has.",
+        "were run, of those that the protocol has. *Of one answer*: runs that give every test clip "
+        "the same emotion.",
     ]
     if (of_each := parts(found)).rows:
         told += ["Where corpora are pooled, the figures of each:", of_each.markdown()]

@@ -59,6 +59,11 @@ class Scores:
         """Mean F1 of the emotions, each weighted by its number of clips."""
         return sum(row["f1"] * row["n"] for row in self.per_class.values()) / self.n
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all clips got the same label."""
+        return sum(any(column) for column in zip(*self.confusion, strict=True)) == 1
+
     def to_json(self) -> dict:
         """Return the scores as JSON values."""
         return {**asdict(self), "labels": list(self.labels)}

@@ -111,7 +111,7 @@ def test_a_run_from_before_there_were_baselines_has_none(tmp_path):
     del told["baselines"]
     files.write_json(run / "metrics.json", told)
     assert row_of(tmp_path).best_baseline("uar") is None
-    assert ledger.complete(ledger.rows(tmp_path)).rows[0][7] == "-"
+    assert ledger.complete(ledger.rows(tmp_path)).rows[0][8] == "-"
 
 
 def test_an_unfinished_run_and_a_changed_recipe_are_no_rows(tmp_path):
@@ -199,8 +199,18 @@ def test_the_complete_table_counts_runs_and_folds(tmp_path):
     for fold, seed in ((0, 0), (0, 1), (1, 0)):
         keep(tmp_path, protocol="speaker", fold=fold, folds=5, seed=seed)
     (row,) = ledger.complete(ledger.rows(tmp_path)).rows
-    assert row[:5] == ["attention-tess", "tess", "speaker", "3", "2 of 5"]
+    assert row[:6] == ["attention-tess", "tess", "speaker", "3", "2 of 5", ""]
     assert row[-1] == "0.005"
+
+
+def test_the_complete_table_counts_the_runs_that_give_every_clip_one_answer(tmp_path):
+    for fold in (0, 1):
+        run = keep(tmp_path, protocol="speaker", fold=fold)
+    told = files.read_json(run / "metrics.json")
+    told["test"]["confusion"] = [[sum(row), *[0] * 6] for row in told["test"]["confusion"]]
+    files.write_json(run / "metrics.json", told)
+    (row,) = ledger.complete(ledger.rows(tmp_path)).rows
+    assert row[5] == "1"
 
 
 def test_the_commands_name_each_run_once_and_folds_of_equal_seeds_together(tmp_path):
