@@ -41,15 +41,16 @@ to the same weights. What is written, and where, is said at the end; see also th
 # 0.14, chance. With batches of 8 it has 34 steps, TESS has 31, and reached 0.96.
 DEMO_BATCH = 8
 EXPLORED = files.RESULTS / "explore"
+_IN_ORDER = "--xla_gpu_deterministic_ops=true"  # for JAX, read when it first meets a GPU
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
     arguments = _parser().parse_args(argv)
-    if not arguments.fast:  # read when JAX first meets a GPU, whose sums have no order otherwise
-        flags = (os.environ.get("XLA_FLAGS"), "--xla_gpu_deterministic_ops=true")
-        os.environ["XLA_FLAGS"] = " ".join(filter(None, flags))
+    flags = os.environ.get("XLA_FLAGS", "")
+    if not arguments.fast and _IN_ORDER not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
     training = "Stopped. What was finished is kept: the same command with --resume goes on."
     with cli.exit_codes("Stopped." if arguments.download else training):
         if arguments.list is not None:
