@@ -212,6 +212,8 @@ def _functionals(name: str, clips: pd.DataFrame, paths: list[Path], cache) -> np
     for corpus in clips["corpus"].unique():
         store = FeatureStore(corpus, spec, cache, Functionals.extract)
         own = np.flatnonzero(clips["corpus"] == corpus)
-        store.fill([paths[i] for i in own], contents[own], strict=True, title=f"{name} of {corpus}")
+        # one thread: two at once may end the process (github.com/audeering/opensmile, issue 20)
+        one = {"jobs": 1, "strict": True, "title": f"{name} of {corpus}"}
+        store.fill([paths[i] for i in own], contents[own], **one)
         rows[own] = [store[content][0] for content in contents[own]]
     return rows

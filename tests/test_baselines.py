@@ -1,6 +1,7 @@
 import dataclasses
 import importlib.util
 import json
+import threading
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,22 @@ def test_opensmile_adds_its_functionals_where_it_is_installed(scores):
         assert scores[name].accuracy.value > 0.7  # of tones with noise; chance is 0.14
 
 
+def test_opensmile_which_two_threads_at_once_may_crash_is_used_by_one(
+    tiny_index, paper, tmp_path, monkeypatch
+):
+    threads = set()
+
+    def extract(samples, spec):
+        threads.add(threading.get_ident())
+        return np.zeros((1, spec.n_features), np.float32)
+
+    monkeypatch.setattr(baselines.Functionals, "extract", staticmethod(extract))
+    monkeypatch.setattr(baselines.Functionals, "key", "of-tests")
+    paths = [tiny_index.locate(path) for path in paper.table["path"]]
+    assert baselines._functionals("eGeMAPS", paper.table, paths, tmp_path).shape == (len(paths), 88)
+    assert threads == {threading.get_ident()}
+
+
 def test_a_run_keeps_the_scores_of_its_baselines(tiny_run, scores):
     assert tiny_run.baselines() == scores
     assert runs.read(tiny_run.folder).baselines() == scores
@@ -183,10 +200,11 @@ def test_a_network_that_only_equals_a_baseline_does_not_beat_it(tiny_run, scores
 @pytest.mark.corpora
 @pytest.mark.parametrize(("protocol", "low", "high"), [("paper", 0.98, 1.0), ("speaker", 0.6, 0.7)])
 def test_mfcc_statistics_solve_tess_unless_the_voice_is_new(
-    real_corpora, cache, protocol, low, high
+    real_corpora, cache, monkeypatch, protocol, low, high
 ):
     from ser_keras import corpora
 
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # minutes of opensmile
     index = corpora.get("tess").index(real_corpora, cache=cache)
     found = scored(index, splits.make(index, protocol), cache)
     assert low <= found["MFCC statistics"].accuracy.value <= high
