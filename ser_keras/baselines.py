@@ -72,17 +72,18 @@ class Functionals:
         """Return the spec as plain values."""
         return dataclasses.asdict(self)
 
-    @functools.cached_property
-    def _smile(self):
-        import opensmile
-
-        return opensmile.Smile(feature_set=opensmile.FeatureSet[self.name])
-
     @staticmethod
     def extract(samples: np.ndarray, spec: Functionals) -> np.ndarray:
         """Return the functionals of a clip's samples, float32 (1, n_features)."""
-        row = spec._smile.process_signal(samples, spec.sample_rate).to_numpy()
+        row = _smile(spec.name).process_signal(samples, spec.sample_rate).to_numpy()
         return np.nan_to_num(row).astype(np.float32)  # no pitch was found, for instance
+
+
+@functools.cache
+def _smile(name: str):
+    import opensmile
+
+    return opensmile.Smile(feature_set=opensmile.FeatureSet[name])
 
 
 _FUNCTIONALS = {
@@ -210,10 +211,10 @@ def _functionals(name: str, clips: pd.DataFrame, paths: list[Path], cache) -> np
     spec, contents = _FUNCTIONALS[name], clips["content"].to_numpy(str)
     rows = np.empty((len(clips), spec.n_features), np.float32)
     for corpus in clips["corpus"].unique():
-        store = FeatureStore(corpus, spec, cache, Functionals.extract)
+        # Apart: two threads in opensmile crash the process now and then, as its authors know
+        # (github.com/audeering/opensmile, issue 20), and among other libraries one does, too.
+        store = FeatureStore(corpus, spec, cache, Functionals.extract, apart=True)
         own = np.flatnonzero(clips["corpus"] == corpus)
-        # one thread: two at once may end the process (github.com/audeering/opensmile, issue 20)
-        one = {"jobs": 1, "strict": True, "title": f"{name} of {corpus}"}
-        store.fill([paths[i] for i in own], contents[own], **one)
+        store.fill([paths[i] for i in own], contents[own], strict=True, title=f"{name} of {corpus}")
         rows[own] = [store[content][0] for content in contents[own]]
     return rows

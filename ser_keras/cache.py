@@ -47,6 +47,8 @@ class FeatureStore:
         extract: How: maps samples and the spec to float32 (frames, n_features). With another than
             `features.extract`, the spec may be anything with a FeatureSpec's key, n_features,
             sample_rate, offset, duration and to_json.
+        apart: Whether it runs in processes of their own: for native code that two threads, or the
+            other libraries of a process, may crash.
 
     Example:
         store = FeatureStore("tess", recipe.features)
@@ -60,9 +62,11 @@ class FeatureStore:
         spec: FeatureSpec,
         folder: str | os.PathLike = files.CACHE,
         extract: Callable[[np.ndarray, FeatureSpec], np.ndarray] = extract,
+        apart: bool = False,
     ):
         self.spec = spec
         self._frames_of = extract
+        self._apart = apart
         self.path = Path(folder) / f"{name}-{spec.key}.safetensors"
         self._tensors = _load(self.path, spec.n_features)
 
@@ -94,7 +98,7 @@ class FeatureStore:
         Args:
             paths: Sound files.
             contents: What each holds, `Clip.content`; frames are kept under it.
-            jobs: Threads; None means as many as there are cores, at most 8.
+            jobs: Threads, or processes; None means as many as there are cores, at most 8.
             strict: Whether a clip that cannot be read is an error.
             title: What the progress is called.
 
@@ -126,13 +130,13 @@ class FeatureStore:
         """Yield content and frames of each clip that can be read; add the others to `skipped`."""
         if not missing:
             return
-        spec = self.spec
+        spec, extracted = self.spec, self._frames_of
 
-        def frames_of(path):
+        def frames_of(path):  # takes nothing along but what it names: it may go to other processes
             part = {"offset": spec.offset, "duration": spec.duration}
-            return self._frames_of(audio.read(path, spec.sample_rate, **part), spec)
+            return extracted(audio.read(path, spec.sample_rate, **part), spec)
 
-        results = _each(frames_of, list(missing.values()), jobs)
+        results = _each(frames_of, list(missing.values()), jobs, self._apart)
         with contextlib.closing(console.progress(len(missing), title)) as bar:
             for (content, path), result in zip(missing.items(), results, strict=True):
                 bar.update()
@@ -305,7 +309,9 @@ def _read_header(stream: BinaryIO) -> bytes:
     return stream.read(size)
 
 
-def _each(function: Callable, items: list, jobs: int | None) -> Iterator[object]:
+def _each(
+    function: Callable, items: list, jobs: int | None, apart: bool = False
+) -> Iterator[object]:
     """Yield what the function returns for each item, or the SerKerasError that it raises."""
 
     def attempts(chunk):
@@ -318,7 +324,8 @@ def _each(function: Callable, items: list, jobs: int | None) -> Iterator[object]
         return results
 
     chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-    if jobs == 1 or len(items) <= _CHUNK:  # a few files are read before joblib is imported
+    few = jobs == 1 or len(items) <= _CHUNK  # a few files are read before joblib is imported
+    if few and not apart:
         for chunk in chunks:
             yield from attempts(chunk)
         return
@@ -326,9 +333,10 @@ def _each(function: Callable, items: list, jobs: int | None) -> Iterator[object]
 
     # Threads, because decoding, resampling and transforms leave Python's lock: on two cores they
     # were 1.5 to 1.6 times as fast as a loop, loky's processes 1.1 to 1.4 times, start not counted.
+    n_jobs = jobs or min(joblib.cpu_count(), _MAX_THREADS)
     run = joblib.Parallel(
-        n_jobs=jobs or min(joblib.cpu_count(), _MAX_THREADS),
-        backend="threading",
+        n_jobs=max(2, n_jobs) if apart else n_jobs,  # one would be this process
+        backend="loky" if apart else "threading",
         return_as="generator",
         pre_dispatch="2*n_jobs",
         batch_size=1,
