@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DOCUMENT = files.RESULTS / "audits.md"
-PROTOCOLS = ("random", "speaker", "text", "speaker-text")  # of one corpus; "paper" is the systems'
 COLUMNS = (
     *("split", "corpus", "folds", "train", "validation", "test", "sounds", "near-duplicates"),
     *("speakers", "texts", "validation sounds", "what it measures", "gate"),
@@ -182,11 +181,11 @@ def systems(found: dict[str, Index], cache: str | os.PathLike = files.CACHE) -> 
 def folds(
     index: Index,
     cache: str | os.PathLike = files.CACHE,
-    protocols: Sequence[str] = PROTOCOLS,
+    protocols: Sequence[str] | None = None,
 ) -> list[Row]:
     """Return our own ways to split a corpus; of one that repeats itself, as downloaded too."""
     rows = []
-    for protocol in protocols:
+    for protocol in protocols or splits.of_one_corpus(index.corpus):
         for name, clips in ((protocol, index), (f"{protocol}, as downloaded", _unmended(index))):
             if clips is not None:
                 numbers = range(splits.folds(clips, protocol))

@@ -24,7 +24,9 @@ README = files.ROOT / "README.md"
 RESULTS_README = files.RESULTS / "README.md"
 AGAIN = "again"  # beside the folder of kept runs
 CORRECTED = "-corrected"
-LADDER = ("paper", "random", "text", "speaker", "speaker-text", "corpus")  # ever less is shared
+LADDER = (  # ever less is shared
+    *("paper", "random", "text", "speaker", "speaker-emobox", "speaker-text", "corpus"),
+)
 
 _SPREAD = (
     "±: standard deviation over folds where there are several, else over seeds; the figure itself "
@@ -193,11 +195,12 @@ def ladder(found: Iterable[Row]) -> Table:
     steps: dict[tuple[str, str], dict[str, Row]] = {}
     for row in found:
         steps.setdefault((row.key[0], row.corpus), {})[row.key[2]] = row
+    measured = [name for name in LADDER if any(name in of for of in steps.values())]
     cells = [
-        [*system, *(_step(of.get(protocol)) for protocol in LADDER), _chance(of.values())]
+        [*system, *(_step(of.get(protocol)) for protocol in measured), _chance(of.values())]
         for system, of in steps.items()
     ]
-    return Table(("system", "corpus", *LADDER, "chance"), cells)
+    return Table(("system", "corpus", *measured, "chance"), cells)
 
 
 def complete(found: Iterable[Row]) -> Table:

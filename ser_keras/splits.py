@@ -31,6 +31,7 @@ _SUMMARIES = {
     "paper": "as the authors drew it; speakers and texts are on all sides",
     "random": "70 / 10 / 20 %, equal shares of every emotion; speakers and texts on all sides",
     "speaker": "tested on voices that nothing was learned from",
+    "speaker-emobox": "likewise, by the groups of actors that EmoBox has for RAVDESS",
     "text": "tested on texts that nothing was learned from",
     "speaker-text": "tested on unseen voices saying unseen texts",
     "corpus": "tested on a corpus that nothing was learned from",
@@ -42,6 +43,7 @@ _FORBIDS = {
     "paper": ("content",),
     "random": ("content", "near"),
     "speaker": ("content", "near", "speaker"),
+    "speaker-emobox": ("content", "near", "speaker"),
     "text": ("content", "near", "text"),
     "speaker-text": ("content", "near", "speaker", "text"),
     "corpus": ("content", "near", "speaker"),
@@ -50,6 +52,12 @@ _COLUMNS = ("path", "speaker", "emotion", "text", "role")  # of split.csv
 
 # Published folds by the number in a speaker's id: Luna-Jimenez et al. 2021, doi:10.3390/s21227665
 _RAVDESS_FOLDS = ("2 5 14 15 16", "3 6 7 13 18", "10 11 12 19 20", "8 17 21 23 24", "1 4 9 22")
+# EmoBox (Ma et al. 2024, arXiv:2406.07162), whose folds of most other corpora share voices
+_EMOBOX = "speaker-emobox"
+_EMOBOX_FOLDS = (
+    *("1 11 20 21", "4 10 12 14", "8 9 19 23"),
+    *("3 5 7 24", "2 15 16 18", "6 13 17 22"),
+)
 _LEAVE_ONE_OUT = 10  # voices up to which each has a fold of its own, as EmoDB and SAVEE are used
 _FOLDS = 5  # of everything else
 _SEED_OF_THE_PAPERS = 42  # theirs all; the run's seed is added, so that 0 is as published
@@ -157,6 +165,9 @@ def make(
     the training voices, at least one; where there is **one** training voice (TESS) it is an eighth
     of her texts instead (and where texts are unknown, of her clips by emotion).
 
+    `speaker-emobox`: as `speaker`, by the six groups of actors that EmoBox tests on RAVDESS; it is
+    for comparison with figures on those, and there for RAVDESS alone. Validation is ours.
+
     `text`: test is a fifth of the texts (RAVDESS: one of two), validation an eighth of the others;
     where one text is left to train on, validation is an eighth of its voices instead. Texts of
     which most emotions have no clip (in ASED and SAVEE most texts belong to one emotion) tell the
@@ -219,6 +230,12 @@ def summary(protocol: str) -> str:
 def folds(index: Index, protocol: str) -> int:
     """Return how many folds a protocol has on a corpus (pooled corpora: the most that one has)."""
     return max(len(plan) for _, plan in _plans(index, protocol, "attention-tess"))
+
+
+def of_one_corpus(corpus: str) -> list[str]:
+    """Return the protocols that a corpus may have by itself, but for those of published systems."""
+    others = [name for name in PROTOCOLS if name not in ("paper", "corpus")]
+    return [name for name in others if name != _EMOBOX or corpus == "ravdess"]
 
 
 def fold_list(index: Index, protocol: str, *, paper: str = "attention-tess") -> pd.DataFrame:
@@ -338,7 +355,7 @@ def _eighth_by_emotion(emotion: np.ndarray, seed: int, fold: int) -> np.ndarray:
 def _held_out(clips: pd.DataFrame, protocol: str) -> list[dict[str, set[str]]]:
     """Return for each fold what is kept from training: {"speaker": ..., "text": ...} or one."""
     wanted = {
-        column: [{column: values} for values in groups(clips)]
+        column: [{column: values} for values in groups(clips, protocol)]
         for column, groups in (("speaker", _speaker_groups), ("text", _text_groups))
         if column in protocol.split("-")
     }
@@ -352,15 +369,19 @@ def _held_out(clips: pd.DataFrame, protocol: str) -> list[dict[str, set[str]]]:
     ]
 
 
-def _speaker_groups(clips: pd.DataFrame) -> list[set[str]]:
+def _speaker_groups(clips: pd.DataFrame, protocol: str) -> list[set[str]]:
     corpus, voices = clips["corpus"].iloc[0], sorted(clips["speaker"].unique())
     if len(voices) < 2:
         problem = "has one speaker, and none is left to test on"
         raise SerKerasError(corpus, problem, "Choose another protocol")
+    if protocol == _EMOBOX and corpus != "ravdess":
+        problem = "has no folds of EmoBox's that keep speakers apart in another way than ours"
+        raise SerKerasError(corpus, problem, "Choose the protocol speaker")
     if corpus == "tess":
         return [{voice} for voice in reversed(voices)]  # fold 0 trains on OAF
     if corpus == "ravdess":
-        published = [set(fold.split()) for fold in _RAVDESS_FOLDS]
+        folds = _EMOBOX_FOLDS if protocol == _EMOBOX else _RAVDESS_FOLDS
+        published = [set(fold.split()) for fold in folds]
         number = {voice: re.sub(r"\D", "", voice).lstrip("0") for voice in voices}
         groups = [{voice for voice in voices if number[voice] in fold} for fold in published]
         return [group for group in groups if group]  # a part of the corpus has fewer folds
@@ -375,7 +396,7 @@ def _speaker_groups(clips: pd.DataFrame) -> list[set[str]]:
     ]
 
 
-def _text_groups(clips: pd.DataFrame) -> list[set[str]]:
+def _text_groups(clips: pd.DataFrame, protocol: str) -> list[set[str]]:
     texts = _shared_texts(clips)
     if len(texts) < 2:
         problem = f"has {len(texts)} texts that are spoken in most of its emotions, 2 are needed"

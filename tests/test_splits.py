@@ -482,13 +482,34 @@ def test_a_test_folder_that_exists_is_left_alone(recordings, tmp_path):
 
 
 def test_every_protocol_says_what_it_measures():
-    assert splits.PROTOCOLS == ("paper", "random", "speaker", "text", "speaker-text", "corpus")
+    speaker = ("speaker", "speaker-emobox")
+    assert list(splits.PROTOCOLS) == ["paper", "random", *speaker, "text", "speaker-text", "corpus"]
     assert splits.summary("speaker") == "tested on voices that nothing was learned from"
 
 
-def test_the_published_folds_hold_each_actor_once():
-    actors = " ".join(splits._RAVDESS_FOLDS).split()
+@pytest.mark.parametrize("folds", [splits._RAVDESS_FOLDS, splits._EMOBOX_FOLDS])
+def test_the_published_folds_hold_each_actor_once(folds):
+    actors = " ".join(folds).split()
     assert sorted(map(int, actors)) == np.arange(1, 25).tolist()
+
+
+def test_the_folds_of_emobox_test_its_six_groups_of_actors():
+    index = ravdess()
+    assert splits.folds(index, "speaker-emobox") == 6
+    for fold, actors in enumerate(splits._EMOBOX_FOLDS):
+        split = splits.make(index, "speaker-emobox", fold=fold)
+        assert {str(int(actor)) for actor in values(split, "test", "speaker")} == {*actors.split()}
+        assert not values(split, "train", "speaker") & values(split, "validation", "speaker")
+        assert split.forbids == splits.make(index, "speaker").forbids
+
+
+def test_other_corpora_have_no_folds_of_emobox():
+    assert "speaker-emobox" in splits.of_one_corpus("ravdess")
+    assert splits.of_one_corpus("tess") == ["random", "speaker", "text", "speaker-text"]
+    with pytest.raises(
+        SerKerasError, match=r"tess: has no folds of EmoBox's .*the protocol speaker"
+    ):
+        splits.make(tess(words=5), "speaker-emobox")
 
 
 @pytest.mark.corpora

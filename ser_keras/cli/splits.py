@@ -50,5 +50,5 @@ def _wanted(index: corpora.Index) -> dict[str, tuple[corpora.Index, str, str]]:
         for recipe in published
         if index.corpus in recipe.corpora and not recipe.corrects
     }
-    others = (name for name in splits.PROTOCOLS if name not in ("paper", "corpus"))
+    others = splits.of_one_corpus(index.corpus)
     return wanted | {name: (index, name, "attention-tess") for name in others}

@@ -34,6 +34,7 @@ _MARKS = {  # from easy to hard; told apart by hue, by shape, and by the name at
     "random": (PALETTE[5], "s"),
     "text": (PALETTE[2], "^"),
     "speaker": (PALETTE[1], "D"),
+    "speaker-emobox": (PALETTE[1], "d"),
     "speaker-text": (PALETTE[3], "v"),
     "corpus": (PALETTE[4], "P"),
 }
