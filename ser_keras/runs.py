@@ -476,9 +476,7 @@ def _write_evidence(folder: Path, plan: Plan, fitted, scores: dict, predictions)
     history = pd.DataFrame(fitted.history)
     files.write_csv(folder / "history.csv", history)
     files.write_csv(folder / "predictions.csv", predictions)
-    first, *others = fitted.environments
-    trained_in = first | ({"gone_on_with_in": others} if others else {})
-    files.write_json(folder / "environment.json", trained_in)
+    files.write_json(folder / "environment.json", trained_in(fitted.environments))
     files.write_text(folder / "model_summary.txt", summary(plan.recipe, fitted.network))
     curves = folder / "training_history.png"
     report.training_history(history, curves, title, best_epoch=fitted.best_epoch)
@@ -527,6 +525,12 @@ def environment(deterministic: bool) -> dict:
         "deterministic": deterministic,
         "commit": _commit(),
     }
+
+
+def trained_in(environments: list[dict]) -> dict:
+    """Return the environment of a run: where it was begun, and where gone on with, if elsewhere."""
+    first, *others = environments
+    return first | ({"gone_on_with_in": others} if others else {})
 
 
 def _versions(packages: tuple[str, ...]) -> dict[str, str]:

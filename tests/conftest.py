@@ -104,3 +104,18 @@ def tiny_run(tiny_index, cache, tmp_path_factory):
     recipe = recipes.get("attention-tess").override(SMALL)
     plan = runs.Plan(recipe=recipe, index=tiny_index)
     return runs.run(plan, tmp_path_factory.mktemp("runs") / "run", cache=cache)
+
+
+def stop_in_epoch(number, monkeypatch):
+    """Let the next run be interrupted in an epoch; what is called then ends that."""
+    from ser_keras import training
+
+    calls, validate = iter(range(1, 100)), training._validate
+
+    def interrupted(*arguments):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return validate(*arguments)
+
+    monkeypatch.setattr(training, "_validate", interrupted)
+    return lambda: monkeypatch.setattr(training, "_validate", validate)

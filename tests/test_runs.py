@@ -8,7 +8,7 @@ import pytest
 
 from ser_keras import bundle, engines, files, recipes, runs, splits, training
 from ser_keras.errors import SerKerasError
-from tests.conftest import SMALL
+from tests.conftest import SMALL, stop_in_epoch
 
 
 def plan_of(index, name="attention-tess", **changes):
@@ -26,19 +26,6 @@ def weights_of(folder):
 def assert_same_weights(first, second):
     for one, other in zip(weights_of(first), weights_of(second), strict=True):
         np.testing.assert_array_equal(one, other)
-
-
-def stop_in_epoch(number, monkeypatch):
-    """Let the next run be interrupted in an epoch; what is called then ends that."""
-    calls, validate = iter(range(1, 100)), training._validate
-
-    def interrupted(*arguments):
-        if next(calls) == number:
-            raise KeyboardInterrupt
-        return validate(*arguments)
-
-    monkeypatch.setattr(training, "_validate", interrupted)
-    return lambda: monkeypatch.setattr(training, "_validate", validate)
 
 
 def test_a_finished_run_holds_its_evidence_and_nothing_else(tiny_run):
@@ -141,64 +128,10 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in history))
 
 
-def test_a_run_that_is_gone_on_with_elsewhere_names_both_environments_and_counts_all_seconds(
-    tiny_index, cache, tmp_path, monkeypatch
-):
-    go_on = stop_in_epoch(3, monkeypatch)
-    here = runs.environment(deterministic=True)
-    there = {**here, "backend": "jax", "device": "a GPU"}
-    monkeypatch.setattr(runs, "environment", lambda deterministic: there)
-    with pytest.raises(KeyboardInterrupt):
-        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
-    last = tmp_path / "run" / "checkpoint" / "last.npz"
-    with np.load(last) as state:
-        kept, told = dict(state), json.loads(str(state["told"]))
-    told["history"][0]["seconds"] = 1000.0
-    np.savez(last, **{**kept, "told": json.dumps(told)})
-    monkeypatch.setattr(runs, "environment", lambda deterministic: here)
-    go_on()
-    resumed = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
-    told = files.read_json(resumed.folder / "environment.json")
-    assert told == {**there, "gone_on_with_in": [here]}
-    assert resumed.metrics["seconds"] > 1000
-
-
-def test_what_was_trained_to_the_end_elsewhere_is_scored_from_its_history_and_best_weights(
-    tiny_index, tiny_run, cache, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(training.Fitted, "__init__", KeyboardInterrupt)
-    with pytest.raises(TypeError):
-        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
-    last = tmp_path / "run" / "checkpoint" / "last.npz"
-    with np.load(last) as state:
-        np.savez(last, told=state["told"])
-    monkeypatch.undo()
-    scored = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
-    assert_same_weights(scored.folder, tiny_run.folder)
-    assert scored.metrics["test"] == tiny_run.metrics["test"]
-
-
-def test_a_state_of_another_version_is_one_sentence(tiny_index, cache, tmp_path, monkeypatch):
-    go_on = stop_in_epoch(2, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
-    go_on()
-    np.savez(tmp_path / "run" / "checkpoint" / "last.npz", history="[]")
-    with pytest.raises(SerKerasError, match=r"another version .*--fresh"):
-        runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
-
-
-def test_patience_survives_an_interruption(tiny_index, cache, tmp_path, monkeypatch):
-    impatient = {"training.patience": "1", "training.epochs": "30", "training.learning_rate": "0.1"}
-    whole = runs.run(plan_of(tiny_index, **impatient), tmp_path / "whole", cache=cache)
-    last = whole.metrics["epochs"]
-    go_on = stop_in_epoch(last, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache)
-    go_on()
-    resumed = runs.run(plan_of(tiny_index, **impatient), tmp_path / "run", cache=cache, resume=True)
-    assert resumed.metrics["epochs"] == last
-    assert resumed.metrics["best_epoch"] == whole.metrics["best_epoch"]
+def test_the_environment_of_a_run_names_those_in_which_it_was_gone_on_with():
+    here, there = {"device": "x86_64"}, {"device": "a GPU"}
+    assert runs.trained_in([here]) == here
+    assert runs.trained_in([there, here]) == {**there, "gone_on_with_in": [here]}
 
 
 def test_a_finished_run_is_shown_again_and_not_trained_again(tiny_index, tiny_run, cache):

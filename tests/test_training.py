@@ -1,13 +1,15 @@
 import dataclasses
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import recipes, runs, training
+from ser_keras import recipes, runs, splits, training
 from ser_keras.augment import Augmentation
+from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
-from tests.conftest import SMALL
+from tests.conftest import SMALL, stop_in_epoch
 
 
 @pytest.fixture
@@ -44,9 +46,7 @@ def test_a_varied_waveform_takes_the_place_of_the_clip(part):
 
 
 def test_validation_is_what_keras_itself_reports(tiny_index, tiny_run, cache, tmp_path):
-    from ser_keras import splits
     from ser_keras.batches import Normalization
-    from ser_keras.cache import FeatureStore
 
     recipe = recipes.get("attention-tess").override(SMALL)
     split = splits.make(tiny_index, "paper")
@@ -70,14 +70,6 @@ def test_a_loss_that_explodes_is_one_sentence(tiny_index, cache, tmp_path):
         runs.run(plan, tmp_path / "run", cache=cache)
 
 
-def test_warming_up_raises_the_rate_line_by_line(tiny_index, cache, tmp_path):
-    changes = {"training.warmup_epochs": "2", "training.learning_rate": "0.001"}
-    recipe = recipes.get("attention-tess").override({**SMALL, **changes})
-    run = runs.run(runs.Plan(recipe=recipe, index=tiny_index), tmp_path / "run", cache=cache)
-    rates = pd.read_csv(run.folder / "history.csv")["learning_rate"]
-    np.testing.assert_allclose(rates, [0.0005, 0.001, 0.001, 0.001], rtol=1e-5)
-
-
 def test_a_recipe_with_augmentation_on_every_level_trains(tiny_index, cache, tmp_path):
     augment = Augmentation(steps=("gain", "time-mask", "image-shift-zoom-flip"), when="epoch")
     recipe = dataclasses.replace(
@@ -85,3 +77,78 @@ def test_a_recipe_with_augmentation_on_every_level_trains(tiny_index, cache, tmp
     )
     run = runs.run(runs.Plan(recipe=recipe, index=tiny_index), tmp_path / "run", cache=cache)
     assert run.metrics["epochs"] == 2
+
+
+@pytest.fixture
+def fitted(tiny_index, tiny_run, cache, tmp_path):
+    """Return what trains the small network on the tiny corpus, in one folder or another."""
+    split = splits.make(tiny_index, "paper")
+
+    def fit(name="run", environment=None, **changes):
+        recipe = recipes.get("attention-tess").override({**SMALL, **changes})
+        store = FeatureStore("tess", recipe.features, cache)
+        folder = tmp_path / name
+        return training.fit(recipe, split, store, seed=0, folder=folder, environment=environment)
+
+    return fit
+
+
+def same_weights(one, other):
+    weights = (each.network.get_weights() for each in (one, other))
+    return all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_patience_survives_an_interruption(fitted, monkeypatch):
+    impatient = {"training.patience": "1", "training.epochs": "30", "training.learning_rate": "0.1"}
+    whole = fitted("whole", **impatient)
+    go_on = stop_in_epoch(len(whole.history), monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(**impatient)
+    go_on()
+    resumed = fitted(**impatient)
+    assert len(resumed.history) == len(whole.history) < 30
+    assert resumed.best_epoch == whole.best_epoch
+    assert same_weights(resumed, whole)
+
+
+def test_what_trained_each_epoch_is_kept_and_the_seconds_of_all_of_them(
+    fitted, tmp_path, monkeypatch
+):
+    there, here = {"device": "a GPU"}, {"device": "x86_64"}
+    go_on = stop_in_epoch(3, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(environment=there)
+    last = tmp_path / "run" / "checkpoint" / "last.npz"
+    with np.load(last) as state:
+        kept, told = dict(state), json.loads(str(state["told"]))
+    told["history"][0]["seconds"] = 1000.0
+    np.savez(last, **{**kept, "told": json.dumps(told)})
+    go_on()
+    resumed = fitted(environment=here)
+    assert resumed.environments == [there, here]
+    assert resumed.seconds_before == pytest.approx(1000 + told["history"][1]["seconds"])
+
+
+def test_a_training_that_is_over_needs_its_history_and_best_weights_alone(fitted, tmp_path):
+    whole = fitted(environment={"device": "a GPU"})
+    last = tmp_path / "run" / "checkpoint" / "last.npz"
+    with np.load(last) as state:
+        np.savez(last, told=state["told"])
+    again = fitted(environment={"device": "x86_64"})
+    assert same_weights(again, whole)
+    assert again.history == whole.history
+    assert again.environments == [{"device": "a GPU"}]
+
+
+def test_a_state_of_another_version_is_one_sentence(fitted, tmp_path):
+    last = tmp_path / "run" / "checkpoint" / "last.npz"
+    last.parent.mkdir(parents=True)
+    np.savez(last, history="[]")
+    with pytest.raises(SerKerasError, match=r"another version .*--fresh"):
+        fitted()
+
+
+def test_warming_up_raises_the_rate_line_by_line(fitted):
+    warm = fitted(**{"training.warmup_epochs": "2", "training.learning_rate": "0.001"})
+    rates = [row["learning_rate"] for row in warm.history]
+    np.testing.assert_allclose(rates, [0.0005, 0.001, 0.001, 0.001], rtol=1e-5)
