@@ -257,20 +257,22 @@ def corrections(found: Iterable[Row]) -> Table:
 
 def repeated(first: Path, second: Path) -> Table:
     """Return the runs that two folders hold of equal splits, and what became of their clips."""
-    header = ("system", "corpus", "protocol", "fold", "seed", "trained on", "UAR", "again on")
+    what, side = ("system", "corpus", "protocol", "fold", "seed"), ("best epoch", "UAR")
+    header = (*what, "trained on", *side, "again on", *side)
     mine, theirs = _by_cell(first), _by_cell(second)
     cells = []
     for cell in (cell for cell in mine if cell in theirs):
         sides = []
         for run in (mine[cell], theirs[cell]):
-            sides += [_trainers(run), f"{run.figure('uar').value:.4f}"]
+            epoch = f"{run.metrics['best_epoch']} of {run.metrics['epochs']}"
+            sides += [_trainers(run), epoch, f"{run.figure('uar').value:.4f}"]
         both = _test_clips(mine[cell]).merge(
             _test_clips(theirs[cell]), on=["path", "emotion"], suffixes=("", "_again")
         )
         alike = 100 * (both["predicted"] == both["predicted_again"]).mean()
         test = metrics.paired(both["emotion"], both["predicted"], both["predicted_again"])
         cells.append([*map(str, cell[:-1]), *sides, f"{alike:.1f}", *_tested([test])])
-    return Table((*header, "UAR", "alike %", "clips", "only first", "only again", "p"), cells)
+    return Table((*header, "alike %", "clips", "only first", "only again", "p"), cells)
 
 
 def compare(first: Path, second: Path) -> str:
@@ -399,7 +401,9 @@ def _details(found: Sequence[Row], again: Table) -> str:
         told += [
             "What another machine, or another backend of Keras, makes of the same runs (in "
             f"`results/{AGAIN}`): test clips that both label alike, those that only one of them "
-            f"labelled rightly, and the exact McNemar test of them (`{_COMPARE}`):",
+            f"labelled rightly, and the exact McNemar test of them (`{_COMPARE}`). From equal "
+            "seeds two backends draw other first weights and dropout, so these differ as seeds do; "
+            "patience may end one of them long before the other:",
             again.markdown(),
         ]
     return "\n\n".join([*told, "Made by:", "```\n" + "\n".join(commands(found)) + "\n```"])

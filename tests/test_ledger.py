@@ -307,12 +307,12 @@ def test_a_run_that_was_made_again_elsewhere_is_held_against_the_first_clip_by_c
     mislabel(again, 7)
     keep(tmp_path / "ledger", seed=1)  # has no twin
     (row,) = ledger.repeated(tmp_path / "ledger", tmp_path / "again").rows
-    assert row[:7] == ["attention-tess", "tess", "paper", "0", "0", "x86_64 (tensorflow)", "0.7500"]
-    assert row[7:] == (
-        ["GPU (jax), then x86_64 (tensorflow)", "0.5000", "98.8", "560", "7", "0", "0.016"]
-    )
+    assert row[:5] == ["attention-tess", "tess", "paper", "0", "0"]
+    assert row[5:8] == ["x86_64 (tensorflow)", "63 of 73", "0.7500"]
+    assert row[8:11] == ["GPU (jax), then x86_64 (tensorflow)", "63 of 73", "0.5000"]
+    assert row[11:] == ["98.8", "560", "7", "0", "0.016"]
     text = ledger.documents(tmp_path / "ledger")[ledger.RESULTS_README]
-    assert "| GPU (jax), then x86_64 (tensorflow) | 0.5000 | 98.8 |" in text
+    assert "| GPU (jax), then x86_64 (tensorflow) | 63 of 73 | 0.5000 | 98.8 |" in text
 
 
 def test_runs_of_other_splits_are_not_compared(tmp_path):
