@@ -266,8 +266,8 @@ def repeated(first: Path, second: Path) -> Table:
         for run in (mine[cell], theirs[cell]):
             epoch = f"{run.metrics['best_epoch']} of {run.metrics['epochs']}"
             sides += [_trainers(run), epoch, f"{run.figure('uar').value:.4f}"]
-        both = _test_clips(mine[cell]).merge(
-            _test_clips(theirs[cell]), on=["path", "emotion"], suffixes=("", "_again")
+        both = _told_apart(mine[cell]).merge(
+            _told_apart(theirs[cell]), on=[*_WORDING, "number"], suffixes=("", "_again")
         )
         alike = 100 * (both["predicted"] == both["predicted_again"]).mean()
         test = metrics.paired(both["emotion"], both["predicted"], both["predicted_again"])
@@ -487,6 +487,17 @@ def _trainers(run: Run) -> str:
 def _test_clips(run: Run):
     table = files.read_csv(run.folder / "predictions.csv", dtype="string")
     return table.loc[table["role"] == "test", ["path", "emotion", "predicted"]]
+
+
+_WORDING = ("speaker", "emotion", "text")
+
+
+def _told_apart(run: Run):
+    """Return the test clips by what they are: folders and suffixes differ from copy to copy."""
+    table = files.read_csv(run.folder / "predictions.csv", dtype="string")
+    table = table[table["role"] == "test"].sort_values("path", key=lambda path: path.str.casefold())
+    number = table.groupby(list(_WORDING), dropna=False).cumcount()  # takes of one wording
+    return table[[*_WORDING, "predicted"]].assign(number=number)
 
 
 def _listed(numbers: Iterable[int]) -> str:

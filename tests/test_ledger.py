@@ -315,6 +315,18 @@ def test_a_run_that_was_made_again_elsewhere_is_held_against_the_first_clip_by_c
     assert "| GPU (jax), then x86_64 (tensorflow) | 63 of 73 | 0.5000 | 98.8 |" in text
 
 
+def test_runs_are_compared_whatever_folders_and_suffixes_their_clips_have(tmp_path):
+    first, again = (keep(tmp_path / name) for name in ("ledger", "again"))
+    for run in (first, again):
+        trained_on(run, ("x86_64", "tensorflow"))
+    mislabel(again, 7)
+    table = files.read_csv(again / "predictions.csv", dtype="string")
+    table["path"] = "TESS/" + table["path"].str.lower().str.replace(".flac", ".wav")
+    files.write_csv(again / "predictions.csv", table)
+    (row,) = ledger.repeated(tmp_path / "ledger", tmp_path / "again").rows
+    assert row[11:] == ["98.8", "560", "7", "0", "0.016"]
+
+
 def test_runs_of_other_splits_are_not_compared(tmp_path):
     keep(tmp_path / "ledger")
     again = keep(tmp_path / "again")

@@ -8,7 +8,7 @@ import pytest
 
 from ser_keras import bundle, engines, files, recipes, runs, splits, training
 from ser_keras.errors import SerKerasError
-from tests.conftest import SMALL, stop_in_epoch
+from tests.conftest import SMALL, claim_seconds, stop_in_epoch
 
 
 def plan_of(index, name="attention-tess", **changes):
@@ -121,9 +121,11 @@ def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     with pytest.raises(KeyboardInterrupt):
         runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache)
     assert not (tmp_path / "run" / "metrics.json").exists()
+    claim_seconds(tmp_path / "run" / "checkpoint" / "last.npz", 1000.0)
     go_on()
     resumed = runs.run(plan_of(tiny_index), tmp_path / "run", cache=cache, resume=True)
     assert_same_weights(resumed.folder, tiny_run.folder)
+    assert resumed.metrics["seconds"] > 1000
     history = [pd.read_csv(f / "history.csv") for f in (resumed.folder, tiny_run.folder)]
     pd.testing.assert_frame_equal(*(table.drop(columns="seconds") for table in history))
 

@@ -1,5 +1,4 @@
 import dataclasses
-import json
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ from ser_keras import recipes, runs, splits, training
 from ser_keras.augment import Augmentation
 from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
-from tests.conftest import SMALL, stop_in_epoch
+from tests.conftest import SMALL, claim_seconds, stop_in_epoch
 
 
 @pytest.fixture
@@ -119,14 +118,11 @@ def test_what_trained_each_epoch_is_kept_and_the_seconds_of_all_of_them(
     with pytest.raises(KeyboardInterrupt):
         fitted(environment=there)
     last = tmp_path / "run" / "checkpoint" / "last.npz"
-    with np.load(last) as state:
-        kept, told = dict(state), json.loads(str(state["told"]))
-    told["history"][0]["seconds"] = 1000.0
-    np.savez(last, **{**kept, "told": json.dumps(told)})
+    history = claim_seconds(last, 1000.0)
     go_on()
     resumed = fitted(environment=here)
     assert resumed.environments == [there, here]
-    assert resumed.seconds_before == pytest.approx(1000 + told["history"][1]["seconds"])
+    assert resumed.seconds_before == pytest.approx(1000 + history[1]["seconds"])
 
 
 def test_a_training_that_is_over_needs_its_history_and_best_weights_alone(fitted, tmp_path):

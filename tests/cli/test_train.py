@@ -189,5 +189,14 @@ def test_a_killed_process_loses_only_its_epoch(tiny_tess, cache, tmp_path):
     assert len(pd.read_csv(tmp_path / "run" / "history.csv")) > 3
 
 
+@pytest.mark.parametrize(("words", "asked"), [([], True), (["--fast"], False)])
+def test_sums_keep_their_order_on_a_gpu_unless_it_has_to_be_fast(words, asked, monkeypatch):
+    monkeypatch.setattr(os, "environ", {**os.environ, "XLA_FLAGS": "--xla_of_mine=1"})
+    for _ in range(2):
+        train.main(["--list", *words])
+    flags = ["--xla_of_mine=1", "--xla_gpu_deterministic_ops=true"]
+    assert os.environ["XLA_FLAGS"].split() == flags[: 1 + asked]
+
+
 def _quiet() -> dict:
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
