@@ -1,6 +1,9 @@
-"""The only writer: atomic files and folders, locks, hashes, JSON, places and free space.
+"""The only writer: atomic files and folders, locks, hashes, JSON, CSV, places and free space.
 
 Whatever is written appears whole or not at all: it is written beside its target, synced, renamed.
+
+In a checkout, `data` and `results` lie beside the package. An installed package finds them in the
+folder that the process was started in.
 """
 
 from __future__ import annotations
@@ -13,12 +16,18 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_keras.errors import SerKerasError
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    import pandas as pd
+
+SOURCE = Path(__file__).resolve().parents[1]  # the folder that the package is imported from
+IN_CHECKOUT = (SOURCE / "Emotion_Recognition.py").is_file()
+ROOT = SOURCE if IN_CHECKOUT else Path.cwd()
 DATA = ROOT / "data"
 RESULTS = ROOT / "results"
 CACHE = DATA / "cache"
@@ -29,7 +38,14 @@ MAX_JSON_DEPTH = 8
 
 @contextlib.contextmanager
 def guarded(path: str | os.PathLike) -> Iterator[None]:
-    """Turn what the disk refuses while `path` is written into an error that says what to do."""
+    """Turn the errors of the disk into a `SerKerasError` that says what to do.
+
+    Args:
+        path: File or folder that is written inside the `with` block.
+
+    Raises:
+        SerKerasError: The disk is full, the folder is read-only, or something is in the way.
+    """
     try:
         yield
     except OSError as error:
@@ -46,7 +62,7 @@ def guarded(path: str | os.PathLike) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a path beside `path`; what the caller writes there replaces `path` when all went well.
+    """Yield a temporary path beside `path`, which replaces `path` when the block ends well.
 
     Raises:
         SerKerasError: The disk is full or the folder cannot be written.
@@ -71,7 +87,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """Yield a folder beside `path` that takes its place when all went well.
+    """Yield a temporary folder beside `path`, which becomes `path` when the block ends well.
 
     Raises:
         SerKerasError: `path` exists already, the disk is full or the folder cannot be written.
@@ -91,23 +107,63 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write `text` as UTF-8."""
+    """Write `text` to a file as UTF-8."""
     with atomic(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
+def fill_slots(
+    path: str | os.PathLike,
+    slots: Mapping[str, str],
+    template: str | os.PathLike | None = None,
+) -> None:
+    """Replace the text of named slots in a document, and leave the rest of it alone.
+
+    A slot is the text between `<!-- begin: NAME -->` and `<!-- end -->`, which Markdown does
+    not show. If the begin mark ends its line, the slot's text is put on lines of its own.
+
+    Args:
+        path: Document to write.
+        slots: Name -> text of each slot.
+        template: Document to read; None reads the one at `path`.
+
+    Raises:
+        SerKerasError: The document cannot be read, or does not have each slot exactly once.
+    """
+    template = path if template is None else template
+    try:
+        document = Path(template).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SerKerasError(template, "cannot be read as text", "Check the path") from error
+    for name, text in slots.items():
+        begin, end = f"<!-- begin: {name} -->", "<!-- end -->"
+        before, _, rest = document.partition(begin)
+        old, _, after = rest.partition(end)
+        if document.count(begin) != 1 or not rest.count(end) or "<!-- begin: " in old:
+            problem = f"does not have the slot {name} exactly once"
+            raise SerKerasError(template, problem, f"Write {begin} and {end} where it belongs")
+        new = f"\n{text}\n" if old.startswith("\n") else text
+        document = f"{before}{begin}{new}{end}{after}"
+    write_text(path, document)
+
+
 def write_json(path: str | os.PathLike, value: object) -> None:
-    """Write `value` as JSON that any reader takes: no NaN, one key a line."""
+    """Write `value` as strict JSON, one key a line.
+
+    Raises:
+        ValueError: `value` contains NaN or infinity, which not every reader of JSON accepts.
+    """
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> object:
-    """Return the JSON value in a file, refusing what our own writer never writes.
+    """Return the JSON value in a file that may come from a stranger.
 
     Raises:
-        SerKerasError: No such file, more than `max_bytes`, not UTF-8, not JSON, a key twice, NaN or
-            infinity, or nested deeper than `MAX_JSON_DEPTH`.
+        SerKerasError: The file does not exist, is larger than `max_bytes`, or is not what
+            `write_json` writes: UTF-8, each key once, no NaN, no infinity, and at most
+            `MAX_JSON_DEPTH` levels.
     """
     remedy = "Take a fresh copy of the file"
     try:
@@ -119,7 +175,10 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> objec
         raise SerKerasError(path, f"is larger than {max_bytes} bytes", remedy)
     try:
         value = json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
+            raw.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_constant=_finite,
+            parse_float=_finite,
         )
     except (ValueError, RecursionError) as error:
         raise SerKerasError(path, f"is not the JSON expected ({error})", remedy) from error
@@ -128,17 +187,21 @@ def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> objec
     return value
 
 
-def write_csv(path: str | os.PathLike, table) -> None:
-    """Write a pandas DataFrame without its index; unknown values become empty cells."""
+def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
+    """Write a table without its index; unknown values become empty cells."""
     with atomic(path) as partial:
         table.to_csv(partial, index=False, lineterminator="\n")
 
 
-def read_csv(path: str | os.PathLike, **options):
-    """Return a CSV as a DataFrame (`options` as of `pandas.read_csv`).
+def read_csv(path: str | os.PathLike, **options) -> pd.DataFrame:
+    """Return the table in a CSV file.
+
+    Args:
+        path: CSV file.
+        options: Options of `pandas.read_csv`.
 
     Raises:
-        SerKerasError: No such file, or not a table.
+        SerKerasError: The file does not exist or is not a table.
     """
     import pandas as pd
 
@@ -152,38 +215,38 @@ def read_csv(path: str | os.PathLike, **options):
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike) -> Iterator[None]:
-    """Hold `path` + ".lock" against other processes; wait for whoever holds it."""
+    """Hold the lock file `<path>.lock`; wait while another process holds it."""
     from filelock import FileLock
 
     target = Path(path)
-    held = FileLock(f"{target}.lock")
+    lock_file = FileLock(f"{target}.lock")
     with guarded(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        held.acquire()
+        lock_file.acquire()
     try:
         yield
     finally:
-        held.release()
+        lock_file.release()
 
 
 def is_locked(path: str | os.PathLike) -> bool:
-    """Return whether somebody holds `lock(path)` now."""
+    """Return whether a process holds `lock(path)` now."""
     from filelock import FileLock, Timeout
 
     if not Path(f"{path}.lock").exists():
         return False
-    lock = FileLock(f"{path}.lock")
+    lock_file = FileLock(f"{path}.lock")
     try:
         with guarded(path):
-            lock.acquire(blocking=False)
+            lock_file.acquire(blocking=False)
     except Timeout:
         return True
-    lock.release()
+    lock_file.release()
     return False
 
 
 def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
-    """Lay `source` out as `target`: a symbolic link where the system allows one, else a copy."""
+    """Make `target` a symbolic link to `source`, or a copy where the system allows no links."""
     with guarded(target):
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -195,7 +258,7 @@ def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Remove a file or folder that the package itself has written, if it is there."""
+    """Remove a file or folder that this package has written, if it exists."""
     target = Path(path)
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
@@ -210,11 +273,11 @@ def sweep(folder: str | os.PathLike) -> None:
 
 
 def require_space(folder: str | os.PathLike, needed: int) -> None:
-    """Refuse work that would fill the disk.
+    """Raise an error where the disk has too little space left.
 
     Args:
-        folder: Where it is to be written; need not exist.
-        needed: Bytes.
+        folder: Folder that will be written to; it need not exist.
+        needed: Number of bytes.
 
     Raises:
         SerKerasError: Fewer than `needed` bytes are free.
@@ -231,8 +294,24 @@ def require_space(folder: str | os.PathLike, needed: int) -> None:
         )
 
 
+def short(path: str | os.PathLike) -> Path:
+    """Return a path as it can be typed in the working folder: relative, where it lies below it.
+
+    Example:
+        >>> short(Path.cwd() / "results" / "runs").as_posix()
+        'results/runs'
+    """
+    path = Path(path)
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def digest(*parts: bytes | str, size: int = 8) -> str:
-    """Return BLAKE2b of the parts as 2 x `size` hex digits."""
+    """Return the BLAKE2b hash of the joined parts as 2 x `size` hex digits.
+
+    Example:
+        >>> digest("ser", "_keras")
+        'd7243954a133979f'
+    """
     state = hashlib.blake2b(digest_size=size)
     for part in parts:
         state.update(part.encode() if isinstance(part, str) else part)
@@ -254,12 +333,15 @@ def _umask() -> int:
 def _unique(pairs: list[tuple[str, object]]) -> dict:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return value
 
 
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # NaN, Infinity, 1e999
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def _depth(value: object) -> int:
@@ -267,6 +349,4 @@ def _depth(value: object) -> int:
         return 1 + max(map(_depth, value.values()), default=0)
     if isinstance(value, list):
         return 1 + max(map(_depth, value), default=0)
-    if isinstance(value, float) and not math.isfinite(value):  # 1e999 parses as infinity
-        return MAX_JSON_DEPTH + 1
     return 0

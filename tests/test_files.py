@@ -61,6 +61,59 @@ def test_json_survives_and_holds_no_nan(tmp_path):
     assert files.read_json(tmp_path / "a.json") == value
 
 
+DOCUMENT = """# Results
+<!-- begin: table -->
+old
+rows
+<!-- end -->
+There are <!-- begin: n -->1<!-- end --> runs.
+"""
+
+
+def test_slots_are_filled_and_the_rest_of_the_document_stays(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(DOCUMENT)
+    files.fill_slots(path, {"table": "new", "n": "2"})
+    expected = DOCUMENT.replace("old\nrows", "new").replace("-->1<!--", "-->2<!--")
+    assert path.read_text() == expected
+    files.fill_slots(path, {"n": r"\1 <!-- -->"})  # taken as it is
+    assert path.read_text() == expected.replace("-->2<!--", r"-->\1 <!-- --><!--")
+    files.fill_slots(path, {"table": "old\nrows", "n": "1"})
+    assert path.read_text() == DOCUMENT
+
+
+def test_slots_of_a_template_are_filled_in_another_file(tmp_path):
+    (tmp_path / "template.md").write_text(DOCUMENT)
+    files.fill_slots(tmp_path / "new.md", {"n": "3"}, tmp_path / "template.md")
+    assert "There are <!-- begin: n -->3<!-- end --> runs." in (tmp_path / "new.md").read_text()
+    assert (tmp_path / "template.md").read_text() == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "no slot",
+        "<!-- begin: n -->1",
+        "1<!-- end -->",
+        "<!-- end -->1<!-- begin: n -->",
+        "<!-- begin: n -->1<!-- end --> <!-- begin: n -->1<!-- end -->",
+        "<!-- begin: number -->1<!-- end -->",
+        "<!-- begin: n -->1 <!-- begin: m -->1<!-- end -->",
+    ],
+)
+def test_a_document_without_the_slot_is_refused_and_not_changed(tmp_path, document):
+    path = tmp_path / "README.md"
+    path.write_text(document)
+    with pytest.raises(SerKerasError, match=r"does not have the slot n exactly once\. Write <!--"):
+        files.fill_slots(path, {"n": "2"})
+    assert path.read_text() == document
+
+
+def test_a_document_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(SerKerasError, match=r"cannot be read as text\. Check the path"):
+        files.fill_slots(tmp_path / "none.md", {})
+
+
 def test_more_space_than_there_is_is_refused_before_the_work(tmp_path):
     files.require_space(tmp_path / "not" / "yet", 1)
     with pytest.raises(SerKerasError, match="MB are needed"):
