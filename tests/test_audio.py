@@ -1,4 +1,4 @@
-"""Sound comes in as librosa would give it, and whatever is wrong with it is one sentence."""
+"""Sound files are read as librosa reads them, and each problem is one sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write(path, samples=None, rate=22_050, **options):
 
 
 def wav(path, promised, samples=None, riff=None):
-    """Write a WAV whose header promises so many bytes."""
+    """Write a WAV whose header promises this number of bytes."""
     data = (sound() if samples is None else samples).astype("<i2").tobytes()
     head = struct.pack("<IHHIIHH", 16, 1, 1, 22_050, 44_100, 2, 16)
     riff = 36 + promised if riff is None else riff
@@ -89,17 +89,17 @@ def test_every_format_is_read_in_full(tmp_path, suffix):
     ],
 )
 @pytest.mark.parametrize(
-    ("rate", "wanted", "channels"),
+    ("rate", "new_rate", "channels"),
     [(24_414, 22_050, 1), (44_100, 22_050, 2), (96_000, 22_050, 1), (8_000, 22_050, 3)],
 )
-def test_samples_are_librosas(tmp_path, rate, wanted, channels, options):
+def test_samples_equal_those_of_librosa(tmp_path, rate, new_rate, channels, options):
     librosa = pytest.importorskip("librosa")
     path = write(tmp_path / "clip.wav", sound(2.01, rate, channels), rate)
-    expected, _ = librosa.load(path, sr=wanted, **options)
-    found = audio.read(path, wanted, **options)
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    np.testing.assert_allclose(found, expected, atol=1e-6)  # the order of the sum over channels
+    expected, _ = librosa.load(path, sr=new_rate, **options)
+    samples = audio.read(path, new_rate, **options)
+    assert samples.dtype == np.float32
+    assert samples.shape == expected.shape
+    np.testing.assert_allclose(samples, expected, atol=1e-6)  # the order of the sum over channels
 
 
 def test_without_a_rate_the_files_own_is_kept(tmp_path):
@@ -146,7 +146,7 @@ def test_other_samples_rate_or_channels_are_other_content(tmp_path):
     assert len(contents) == 4
 
 
-def test_what_does_not_exist_or_is_no_file_is_said(tmp_path):
+def test_a_path_that_does_not_exist_or_is_no_file_is_refused(tmp_path):
     (tmp_path / "empty.wav").touch()
     for function in (audio.read, audio.inspect, audio.length):
         assert refusal(function, tmp_path / "no.wav").endswith(
@@ -173,7 +173,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
         ("memo.raw", b"\1\2\3\4"),
     ],
 )
-def test_what_is_no_readable_sound_says_how_to_convert_it(tmp_path, name, head):
+def test_the_error_about_an_unreadable_format_says_how_to_convert_it(tmp_path, name, head):
     path = tmp_path / name
     path.write_bytes(head + bytes(2_000))
     sentence = refusal(audio.read, path)
@@ -225,7 +225,7 @@ def test_a_flac_that_is_damaged_in_the_middle_is_refused(tmp_path):
     assert "is cut off or damaged" in refusal(audio.inspect, path)
 
 
-def test_a_name_that_looks_like_a_note_of_the_decoder_deceives_nobody(tmp_path):
+def test_a_name_that_looks_like_a_log_line_of_the_decoder_is_harmless(tmp_path):
     write(tmp_path / "data : 900000 (should be 5).wav")
     assert len(audio.read(tmp_path / "data : 900000 (should be 5).wav")) == 22_050
 
@@ -233,13 +233,13 @@ def test_a_name_that_looks_like_a_note_of_the_decoder_deceives_nobody(tmp_path):
 @pytest.mark.parametrize(
     "promised", [0xFFFFFFFF, 0xFFFFFFFE, 0x80000000, 0x7FFFFFFF - 36, 0x7FFFF000, 0x7F000008]
 )
-def test_the_placeholder_of_a_writer_to_a_pipe_is_no_promise(tmp_path, promised):
+def test_a_placeholder_length_in_a_header_is_accepted(tmp_path, promised):
     path = wav(tmp_path / "clip.wav", promised)
     assert len(audio.read(path)) == 22_050
     assert audio.inspect(path) == audio.inspect(write(tmp_path / "true.wav"))
 
 
-def test_small_lies_of_a_header_are_forgiven(tmp_path):
+def test_small_errors_in_a_header_are_accepted(tmp_path):
     size = 2 * 22_050
     assert len(audio.read(wav(tmp_path / "riff.wav", size, riff=99))) == 22_050
     assert len(audio.read(wav(tmp_path / "riff0.wav", size, riff=0))) == 22_050
@@ -283,11 +283,11 @@ def test_a_clip_that_ends_before_the_offset_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("region", [{"offset": -0.5}, {"offset": np.nan}, {"duration": 0}])
-def test_a_region_that_is_none_is_refused(tmp_path, region):
+def test_an_impossible_region_is_refused(tmp_path, region):
     assert "cannot be read from" in refusal(audio.read, write(tmp_path / "clip.wav"), **region)
 
 
-def test_limits_are_kept_before_anything_is_allocated(tmp_path):
+def test_limits_are_checked_before_anything_is_allocated(tmp_path):
     rate = write(tmp_path / "rate.wav", rate=999)
     assert "has a rate of 999 Hz. Give 1000 to 768000 Hz." in refusal(audio.read, rate)
     channels = write(tmp_path / "channels.wav", np.ones((9, 33)))
@@ -304,7 +304,7 @@ def test_limits_are_kept_before_anything_is_allocated(tmp_path):
     assert peak < 1 << 20
 
 
-def test_a_flac_that_promises_an_hour_costs_what_it_holds(tmp_path):
+def test_a_flac_that_promises_an_hour_takes_memory_for_its_content_only(tmp_path):
     path = write(tmp_path / "hour.flac", np.full(9_000, 99, np.int16), rate=8_000)
     raw = bytearray(path.read_bytes())
     raw[22:26] = (8_000 * 3_600).to_bytes(4, "big")
@@ -320,8 +320,8 @@ def test_an_array_is_treated_as_a_file(tmp_path):
     samples = sound(2.0, 24_414, channels=2)
     path = write(tmp_path / "clip.wav", samples, 24_414)
     part = {"offset": 0.25, "duration": 1.5}
-    found = audio.from_samples(samples / 2**15, 24_414, 22_050, **part)
-    assert np.array_equal(found, audio.read(path, 22_050, **part))
+    from_array = audio.from_samples(samples / 2**15, 24_414, 22_050, **part)
+    assert np.array_equal(from_array, audio.read(path, 22_050, **part))
 
 
 def test_an_array_is_checked_under_its_name():
@@ -338,9 +338,85 @@ def test_an_array_is_checked_under_its_name():
         assert words in refusal(audio.from_samples, samples, 22_050, None, name="take 7")
     assert "has a rate of 0 Hz" in refusal(audio.from_samples, good, 0, 22_050)
     assert "are skipped" in refusal(audio.from_samples, good, 22_050, None, offset=2)
-    kept = audio.from_samples(good, 22_050, None)
-    assert np.array_equal(kept, good)
-    assert not np.shares_memory(kept, good)
+    samples = audio.from_samples(good, 22_050, None)
+    assert np.array_equal(samples, good)
+    assert not np.shares_memory(samples, good)
+
+
+def lay(root, *names):
+    """Create empty files; `walk` looks at names alone."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_a_folder_is_searched_for_sound_files_and_hidden_ones_are_left_out(tmp_path):
+    lay(tmp_path, "b.WAV", "a/c.flac", "a-b/d.m4a", "a/notes.txt", "wav")
+    lay(tmp_path, "._b.wav", "a/.e.wav", ".git/f.wav", "a/.cache/deep/g.wav")
+    assert audio.walk(tmp_path) == (["a-b/d.m4a", "a/c.flac", "b.WAV"], [])
+    assert audio.walk(tmp_path / ".git") == (["f.wav"], [])  # named by the user
+    assert audio.walk(os.path.relpath(tmp_path)) == audio.walk(tmp_path)
+
+
+def test_links_are_followed_and_each_folder_is_searched_once(tmp_path):
+    lay(tmp_path, "store/a.wav", "other/b.wav", "own/c.wav", "own/below/d.wav")
+    own = tmp_path / "own"
+    for target, link in (
+        ("../store", "linked"),  # out of the folder: followed,
+        ("../store", "linked-again"),  # once
+        ("below", "inside"),  # reached by its own path
+        (".", "loop"),
+        ("../other/b.wav", "file.wav"),
+        ("../gone", "gone"),
+        ("../gone.wav", "gone.wav"),  # whoever opens it says that it does not exist
+    ):
+        os.symlink(target, own / link)
+    os.symlink("../own", tmp_path / "store" / "back")
+    os.symlink("../other", tmp_path / "store" / ".hidden")
+    paths, skipped = audio.walk(own)
+    assert paths == ["below/d.wav", "c.wav", "file.wav", "gone.wav", "linked/a.wav"]
+    assert skipped == []
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or not os.getuid(), reason="root opens everything")
+def test_a_folder_that_cannot_be_opened_is_reported(tmp_path):
+    lay(tmp_path, "a.wav", "closed/b.wav")
+    (tmp_path / "closed").chmod(0)
+    paths, skipped = audio.walk(tmp_path)
+    (tmp_path / "closed").chmod(0o700)
+    assert (paths, [str(file) for file in skipped]) == (["a.wav"], ["closed: cannot be opened."])
+
+
+def test_a_folder_that_does_not_exist_is_reported(tmp_path):
+    paths, skipped = audio.walk(tmp_path / "none")
+    assert (paths, [str(file) for file in skipped]) == ([], [".: cannot be opened."])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_not_unicode_is_reported(tmp_path):
+    lay(tmp_path, "a.wav")
+    open(os.fsencode(tmp_path) + b"/b\xe4r.wav", "wb").close()
+    paths, skipped = audio.walk(tmp_path)
+    assert paths == ["a.wav"]
+    assert [str(file) for file in skipped] == ["'b\\udce4r.wav': its name is not Unicode."]
+
+
+def test_folders_that_lie_too_deep_are_reported(tmp_path):
+    lay(tmp_path, "1/2/3/4/5/6/7/8/a.wav", "1/2/3/4/5/6/7/8/9/b.wav")
+    paths, skipped = audio.walk(tmp_path)
+    assert paths == ["1/2/3/4/5/6/7/8/a.wav"]
+    assert [str(file) for file in skipped] == [
+        "1/2/3/4/5/6/7/8/9: lies below 8 levels of folders and is not searched."
+    ]
+
+
+def test_a_search_of_too_many_folders_is_refused(tmp_path):
+    lay(tmp_path, *(f"{number}/a.wav" for number in range(3)))
+    assert len(audio.walk(tmp_path, max_folders=4)[0]) == 3
+    assert "holds more than 3 folders. Name the folder of the recordings itself." in refusal(
+        audio.walk, tmp_path, max_folders=3
+    )
 
 
 def test_reading_imports_nothing_heavy(tmp_path):
@@ -353,18 +429,18 @@ def test_reading_imports_nothing_heavy(tmp_path):
         "heavy = 'librosa', 'scipy', 'pandas', 'sklearn', 'keras', 'joblib'\n"
         "print(early + [name for name in heavy if name in sys.modules])"
     )
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", code, path],
         cwd=Path(__file__).resolve().parents[1],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.corpora
-def test_of_all_real_clips_one_is_refused_by_name(real_corpora):
+def test_of_all_real_clips_only_the_empty_one_is_refused(real_corpora):
     refused = []
     for path in sorted(real_corpora.rglob("*")):
         if path.suffix.lower() in audio.SUFFIXES:

@@ -1,34 +1,43 @@
-"""The corpora: each file of this folder knows one, and the folder is the registry."""
+"""The corpora: each file of this folder describes one, and the folder is the registry."""
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import os
 import pkgutil
-from pathlib import Path
 
-from ser_keras.corpora import emotions
+from ser_keras.corpora._choice import Choice, choose
 from ser_keras.corpora._corpus import LOSSY, Corpus, Parsed
+from ser_keras.corpora._download import download
 from ser_keras.corpora._index import Index, Validation, located, pool
-from ser_keras.errors import SerKerasError
+from ser_keras.corpora._recordings import guess, read_labels, recordings
+from ser_keras.errors import unknown
 
 __all__ = [
     "LOSSY",
+    "Choice",
     "Corpus",
     "Index",
     "Parsed",
     "Validation",
+    "choose",
+    "download",
     "get",
     "guess",
     "located",
     "names",
     "pool",
+    "read_labels",
+    "recordings",
 ]
 
 
 def names() -> list[str]:
-    """Return the names of all corpora, sorted."""
+    """Return the names of all corpora, sorted.
+
+    Example:
+        >>> names()[:3]
+        ['aesdd', 'ased', 'crema-d']
+    """
     modules = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(
         name.replace("_", "-") for name in modules if name[0] != "_" and name != "emotions"
@@ -39,27 +48,13 @@ def get(name: str) -> Corpus:
     """Return a corpus by its name ("tess", "crema-d").
 
     Raises:
-        SerKerasError: There is no such corpus.
-    """
-    wanted = name.lower().replace("_", "-")
-    if wanted not in names():
-        nearest = difflib.get_close_matches(wanted, names(), n=1, cutoff=0)[0]
-        remedy = f"Did you mean {nearest}? There are {', '.join(names())}"
-        raise SerKerasError(name, "is not a corpus", remedy)
-    return importlib.import_module(f"{__name__}.{wanted.replace('-', '_')}").CORPUS
-
-
-def guess(path: str | os.PathLike) -> str | None:
-    """Return the emotion that a loose file's name (`<voice>_<word>_<emotion>`) or folder tells.
+        SerKerasError: There is no such corpus; the error names the nearest one.
 
     Example:
-        >>> guess("OAF_bar_ps.wav"), guess("clips/03Happy/1.ogg"), guess("clips/1.ogg")
-        ('surprised', 'happy', None)
+        >>> get("tess").parse("OAF_Fear/OAF_back_fear.wav")
+        Parsed(speaker='OAF', emotion='fearful', text='back', take=None, intensity=None)
     """
-    path = Path(path).absolute()
-    label = "_".join(path.stem.split("_")[2:])
-    return (
-        emotions.of_word(label)
-        or emotions.of_word(label.rpartition("_")[2])
-        or emotions.of_folder(path.parent.name)
-    )
+    spelling = name.lower().replace("_", "-")
+    if spelling not in names():
+        raise unknown(name, "corpus", spelling, names())
+    return importlib.import_module(f"{__name__}.{spelling.replace('-', '_')}").CORPUS

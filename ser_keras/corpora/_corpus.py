@@ -1,4 +1,4 @@
-"""What all corpora share: finding one on a disk, and reading it into a table."""
+"""The work that all corpora share: finding one on a disk, and reading it into a table."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from ser_keras.audio import SUFFIXES
-from ser_keras.corpora import _download, emotions
-from ser_keras.corpora._download import Archive
-from ser_keras.corpora._index import Index, Validation, count
+from ser_keras import audio, console
+from ser_keras.corpora import emotions
+from ser_keras.corpora._index import Index, Validation
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.files import CACHE, DATA
 
@@ -23,21 +22,19 @@ if TYPE_CHECKING:
 
     from ser_keras.audio import Clip
 
-LOSSY = frozenset({".mp3", ".ogg", ".oga", ".opus"})  # of two copies, the other is the clip
-MAX_DEPTH = 8  # folders below the one that is searched
-MAX_FOLDERS = 20_000  # a home folder, given by mistake, must end soon
+LOSSY = frozenset({".mp3", ".ogg", ".oga", ".opus"})  # the clip is the copy in another format
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a clip's name says; None where it says nothing.
+    """The facts that a clip's name states; None where it does not state one.
 
     Args:
         speaker: Id of the voice within the corpus.
-        emotion: Of `emotions.VOCABULARY` (a folder corpus may have others).
-        text: Id of the wording within the corpus: the same words, the same id.
-        take: Repetition of the same voice, emotion and text, from 1.
-        intensity: How strongly it is meant.
+        emotion: A word of `emotions.VOCABULARY` (a folder corpus may have others).
+        text: Id of the wording within the corpus; the same words have the same id.
+        take: Number of the repetition of the same voice, emotion and text, from 1.
+        intensity: Strength of the emotion.
     """
 
     speaker: str | None
@@ -47,31 +44,68 @@ class Parsed:
     intensity: str | None = None
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Corpus:
-    """The facts of a corpus, and the straight way from a folder to its `Index`.
+@dataclass(frozen=True)
+class Archive:
+    """A public record that holds a corpus.
 
     Args:
-        name: As on the command line; its file's, with hyphens.
-        title: Its full name.
-        licence: What its publishers allow.
-        source: Whom to cite, with DOI or address.
-        home: Where to get it, in one line.
-        archive: Where `download` fetches it, or in a few words why it cannot.
-        naming: How its files are named, for whoever has other ones.
-        emotions: Its classes, in the order of the house vocabulary.
-        speakers: Its voices.
+        doi: DOI of the record.
+        size: Bytes to fetch.
+        unpacked: Size of the unpacked zip file in bytes; 0 if the record has a file per clip.
+        file: Name of the zip file in the record; None to fetch all clips of the record.
+        checksum: Checksum of that file (`md5:...`); None to use the one in the record.
+
+    Example:
+        >>> Archive("10.5281/zenodo.1188976", size=208_000_000, unpacked=520_000_000).needed
+        728000000
+    """
+
+    doi: str
+    size: int
+    unpacked: int = 0
+    file: str | None = None
+    checksum: str | None = None
+
+    @property
+    def address(self) -> str:
+        return f"https://doi.org/{self.doi}"
+
+    @property
+    def needed(self) -> int:
+        """Bytes needed on the disk while the corpus is fetched and unpacked."""
+        return self.size + self.unpacked
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Corpus:
+    """The facts of a corpus, and the way from a folder to its `Index`.
+
+    Args:
+        name: Name on the command line: that of its file, with hyphens.
+        title: Full name.
+        licence: Use that its publishers allow.
+        source: Publication to cite, with DOI or address.
+        home: Place to get it from, in one line.
+        archive: Archive that `download` fetches, or the reason, in a few words, why it cannot.
+        naming: Pattern of its file names, with an example, for errors.
+        emotions: Its classes, in the order of `emotions.VOCABULARY`.
+        speakers: Ids of its voices.
         expected: Counts of the complete corpus, as far as they are known: `{"clips": n,
             "speaker": {id: n}, "emotion": {label: n}}`.
-        parse: Relative path -> what it says, or None for a file that is no clip of this corpus.
+        parse: Function from a relative path to its `Parsed`; None for a file that is no clip of
+            this corpus.
         inner: Pattern (whole name, any case) of the folders between a clip and the corpus's own.
-        complete: Returns name -> `Parsed` of every clip, where they are known by construction.
-        repeats: Name -> name of the clip whose recording it holds again, lower-case and without
-            suffix; for recordings that differ too little to be two and too much to be found by
-            their sound.
-        place: Takes parse's place where names alone do not tell: (root, relative paths) -> what
-            each says, and what is skipped.
-        synthetic: True where no person spoke.
+        nested: Folder inside the corpus in which the usual download holds every file again.
+        complete: Function that returns name -> `Parsed` of every clip, if the names of all clips
+            are known.
+        repeats: Name -> name of the clip whose recording it repeats, both lower-case and without
+            suffix; for copies that differ too much to have the same sound hash.
+        speaker_folds: Published groups of speakers to test on, by name of the grouping: the ids of
+            one group per fold. "" is the default, which all protocols use that hold out speakers
+            and name no grouping; without it `splits` makes the groups.
+        place: Function that replaces `parse` where names alone are not enough: (root, relative
+            paths) -> (path -> `Parsed`, files that are skipped).
+        synthetic: True if no person spoke.
     """
 
     name: str
@@ -86,27 +120,33 @@ class Corpus:
     parse: Callable[[str], Parsed | None]
     expected: dict = field(default_factory=dict)
     inner: str = ""
+    nested: str = ""
     complete: Callable[[], dict[str, Parsed]] | None = None
     repeats: Mapping[str, str] = field(default_factory=dict)
+    speaker_folds: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     place: Callable[[Path, list[str]], tuple[dict[str, Parsed], list[Skipped]]] | None = None
     synthetic: bool = False
 
     def find(self, root: str | os.PathLike = DATA) -> Path | None:
         """Return the corpus's own folder: `root` or one below it, or None if it is not there.
 
-        The names of the files decide. Where the corpus lies below `root` more than once, among
-        other sounds, the folder with the most of its clips is meant, then the outermost.
+        The names of the files decide. If the corpus lies below `root` several times, among other
+        sounds, this is the folder with the most of its clips, and of equal ones the outermost.
         """
         root = Path(root)
-        paths, _ = _walk(root)
+        paths, _ = audio.walk(root)
         if self.place:
             return root if paths else None
-        homes, strangers = Counter(), []
+        homes: Counter[str] = Counter()
+        strangers = []
         for path in paths:
-            if self.parse(path):
-                homes[self._home(path)] += 1
-            else:
+            if not self.parse(path):
                 strangers.append(path)
+                continue
+            folder = PurePosixPath(path).parent
+            while self.inner and re.fullmatch(self.inner, folder.name, re.IGNORECASE):
+                folder = folder.parent
+            homes["" if folder == PurePosixPath(".") else str(folder)] += 1
         if not homes:
             return None
         home = posixpath.commonpath(homes)
@@ -121,23 +161,24 @@ class Corpus:
         *,
         jobs: int | None = None,
     ) -> Index:
-        """Read the whole corpus: what each clip is, how long, and what it repeats.
+        """Return the index of the whole corpus: what each clip is, and which clips are duplicates.
 
-        A clip is a duplicate if an earlier one has the same sound or, where names tell clips
-        apart, the same name (a second copy in another format), or if the corpus is known to
-        repeat it (`repeats`). The first is the outermost one that is stored without loss.
+        A clip is a duplicate if an earlier one has the same sound, or the same name where names
+        identify clips (a second copy in another format), or if the corpus is known to repeat it
+        (`repeats`). The first clip is the outermost one that is stored without loss.
 
         Args:
-            root: The corpus's own folder or any above it.
-            cache: Where it is remembered what the files hold.
-            jobs: Threads that decode; None for one a core, at most 8.
+            root: The corpus's own folder or any folder above it.
+            cache: Folder in which the facts about each file are remembered.
+            jobs: Number of threads that decode; None for one per core, at most 8.
 
         Raises:
-            SerKerasError: No such folder, no clip of this corpus in it, or none that can be read.
+            SerKerasError: There is no such folder, it has no clip of this corpus, or none that can
+                be read.
         """
-        found = self._read(root, cache, jobs)
-        skipped = sorted([*found.misnamed, *found.unreadable], key=lambda file: file.path)
-        return Index(self.name, found.root, found.table, skipped, self.synthetic)
+        reading = self._read(root, cache, jobs)
+        skipped = sorted([*reading.misnamed, *reading.unreadable], key=lambda file: file.path)
+        return Index(self.name, reading.root, reading.table, skipped, self.synthetic)
 
     def validate(
         self,
@@ -146,23 +187,25 @@ class Corpus:
         *,
         jobs: int | None = None,
     ) -> Validation:
-        """Compare what lies on the disk with the complete corpus; arguments as of `index`."""
-        found = self._read(root, cache, jobs)
+        """Compare the corpus on the disk with the complete one; the arguments are as in `index`."""
+        reading = self._read(root, cache, jobs)
         known = {} if self.complete is None else self.complete()
-        readable = {path: found.placed[path] for path in found.table["path"]}
-        repeats = found.table.dropna(subset="duplicate_of")
+        readable = {path: reading.placed[path] for path in reading.table["path"]}
+        repeats = reading.table.dropna(subset="duplicate_of")
         pairs = tuple(zip(repeats["path"], repeats["duplicate_of"], strict=True))
-        if self.place:  # names do not tell clips apart: count each sound once
-            clips = [readable[path] for path in readable.keys() - dict(pairs).keys()]
+        if self.place:  # names do not identify clips: count each sound once
+            clips: Collection[Parsed] = [
+                readable[path] for path in readable.keys() - dict(pairs).keys()
+            ]
         else:
             clips = set(readable.values()) & set(known.values() or readable.values())
-        there = set(found.placed.values())
+        present = set(reading.placed.values())
         return Validation(
             corpus=self.name,
-            root=found.root,
+            root=reading.root,
             found=_counts(clips),
             expected=self.expected,
-            missing=tuple(name for name, parsed in known.items() if parsed not in there),
+            missing=tuple(name for name, parsed in known.items() if parsed not in present),
             surplus=tuple(
                 path for path, parsed in readable.items() if known and parsed not in clips
             ),
@@ -173,43 +216,15 @@ class Corpus:
             misplaced=tuple(
                 path
                 for path, parsed in readable.items()
-                if _folder_emotion(path) not in (None, parsed.emotion)
+                if emotions.of_folder(PurePosixPath(path).parent.name) not in (None, parsed.emotion)
             ),
-            misnamed=tuple(file.path for file in found.misnamed),
-            unreadable=tuple(found.unreadable),
+            misnamed=tuple(file.path for file in reading.misnamed),
+            unreadable=tuple(reading.unreadable),
             synthetic=self.synthetic,
         )
 
-    def download(
-        self, root: str | os.PathLike = DATA, cache: str | os.PathLike = CACHE
-    ) -> Validation:
-        """Fetch the corpus from its publishers into a folder of its own below `root`.
-
-        Source, licence, size and the space it needs are said first. One that is complete below
-        `root` already is not fetched again. An interrupted or damaged download leaves nothing.
-
-        Args:
-            root: Where corpora are kept; `TESS`, `RAVDESS`, ... appear below it.
-            cache: As of `index`.
-
-        Returns:
-            What arrived beside what should have, as of `validate`; it has been said.
-
-        Raises:
-            SerKerasError: There is no archive open to all, part of the corpus is there already,
-                the disk is too small, or what the archive sent is not what it publishes.
-        """
-        return _download.download(self, Path(root), cache)
-
-    def _home(self, path: str) -> str:
-        """Return the folder of the corpus that a clip belongs to, relative as `path` is."""
-        folder = PurePosixPath(path).parent
-        while self.inner and re.fullmatch(self.inner, folder.name, re.IGNORECASE):
-            folder = folder.parent
-        return "" if folder == PurePosixPath(".") else str(folder)
-
     def _read(self, root, cache, jobs) -> _Reading:
-        from ser_keras.cache import Memory
+        from ser_keras.cache import ClipInfoCache
 
         root = Path(root)
         if not root.is_dir():
@@ -219,29 +234,31 @@ class Corpus:
         if own is None:
             remedy = f"Its files are named {self.naming}: {self.home}"
             raise SerKerasError(root, f"holds no clips of {self.title}", remedy)
-        paths, refused = _walk(own)
+        paths, refused = audio.walk(own)
         placed, misnamed = self._place(own, paths)
         at = {os.fspath(own / path): path for path in placed}
-        clips, failed = Memory(cache).inspect(list(at), jobs=jobs, title=f"reading {self.name}")
+        clips, failed = ClipInfoCache(cache).inspect(
+            list(at), jobs=jobs, title=f"reading {self.name}"
+        )
         if not clips:
-            problem = f"holds {count(len(placed), 'clip')} of {self.title}, none of them readable"
-            raise SerKerasError(own, problem, f"Take a fresh copy: the first {failed[0].reason}")
+            clips_of = f"{console.count(len(placed), 'clip')} of {self.title}"
+            remedy = f"Take a fresh copy: the first {failed[0].reason}"
+            raise SerKerasError(own, f"holds {clips_of}, none of them readable", remedy)
         unreadable = refused + [Skipped(at[file.path], file.reason) for file in failed]
         clips = {at[os.fspath(path)]: clip for path, clip in clips.items()}
         return _Reading(own, placed, _table(self, placed, clips), misnamed, unreadable)
 
     def _place(self, own: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped]]:
-        """Return what each file says, and the files that say nothing."""
+        """Return path -> facts of the clips, and the files that are no clips."""
         if self.place:
             return self.place(own, paths)
-        parsed = {path: self.parse(path) for path in paths}
-        placed = {path: what for path, what in parsed.items() if what}
+        placed = {path: parsed for path in paths if (parsed := self.parse(path))}
         reason = f"is not named {self.naming}"
         return placed, [Skipped(path, reason) for path in paths if path not in placed]
 
 
 class _Reading(NamedTuple):
-    """Everything there is to know about a corpus on a disk."""
+    """A corpus as it was read from a disk; `placed` has the facts of each path."""
 
     root: Path
     placed: dict[str, Parsed]
@@ -250,63 +267,8 @@ class _Reading(NamedTuple):
     unreadable: list[Skipped]
 
 
-def _walk(root: Path) -> tuple[list[str], list[Skipped]]:
-    """Return the sound files below a folder, sorted, and what could not be opened.
-
-    Hidden files and folders are none (macOS lays a `._x.wav` beside each x.wav of an archive).
-    Links to folders are followed out of `root` and at most once, so loops come to an end.
-
-    Raises:
-        SerKerasError: There are more than `MAX_FOLDERS`.
-    """
-    paths, refused = [], []
-    real_root = os.path.realpath(root)
-    followed = {real_root}
-
-    def refuse(error: OSError) -> None:
-        refused.append(Skipped(_relative(error.filename, root), "cannot be opened"))
-
-    def is_new(folder: str) -> bool:
-        real = os.path.realpath(folder)
-        inside = os.path.islink(folder) and Path(real).is_relative_to(real_root)
-        new = not inside and real not in followed
-        followed.add(real)
-        return new
-
-    for folder, below, names in os.walk(root, onerror=refuse, followlinks=True):
-        at = _relative(folder, root)
-        if at.count("/") + 1 >= MAX_DEPTH:
-            below.clear()
-        visible = [name for name in sorted(below) if not name.startswith(".")]
-        below[:] = [name for name in visible if is_new(os.path.join(folder, name))]
-        if len(followed) > MAX_FOLDERS:
-            problem = f"holds more than {MAX_FOLDERS} folders"
-            raise SerKerasError(root, problem, "Name the corpus's own folder")
-        for name in names:
-            path = name if at == "." else f"{at}/{name}"
-            if name.startswith(".") or PurePosixPath(name).suffix.lower() not in SUFFIXES:
-                continue
-            if path.isascii() or _is_text(path):
-                paths.append(path)
-            else:
-                refused.append(Skipped(ascii(path), "its name is not Unicode"))
-    return sorted(paths), refused
-
-
-def _relative(path: str, root: Path) -> str:
-    return Path(os.path.relpath(path, root)).as_posix()
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _table(corpus: Corpus, placed: dict[str, Parsed], clips: dict[str, Clip]) -> pd.DataFrame:
-    """Return the index table: one row per clip, unknown is <NA>."""
+    """Return the index table: one row per clip; unknown values are <NA>."""
     import pandas as pd
 
     first_of = _first_of(clips, placed if corpus.place is None else {}, corpus.repeats)
@@ -345,20 +307,22 @@ _DTYPES = {
 def _first_of(
     clips: dict[str, Clip], named: dict[str, Parsed], repeats: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return for each path the first path with its sound, its name or its recording.
+    """Return for each path the first path with the same sound, name or recording.
 
     The usual downloads of TESS and RAVDESS hold the corpus again in a folder inside it, so the
-    outermost comes first; CREMA-D's comes as MP3 too.
+    outermost path comes first; CREMA-D has MP3 copies too.
     """
 
     def precedence(path: str) -> tuple:
         return PurePosixPath(path).suffix.lower() in LOSSY, path.count("/"), path
 
-    first_of, seen = {}, {}
+    first_of: dict[str, str] = {}
+    seen: dict[str | Parsed, str] = {}
     for path in sorted(clips, key=precedence):
         stem = PurePosixPath(path).stem.lower()
-        marks = [clips[path].content, repeats.get(stem, stem) if repeats else None]
-        marks = [mark for mark in (*marks, named.get(path)) if mark is not None]
+        recording = repeats.get(stem, stem) if repeats else None
+        sharable = (clips[path].content, recording, named.get(path))
+        marks = [mark for mark in sharable if mark is not None]
         first_of[path] = next((seen[mark] for mark in marks if mark in seen), path)
         for mark in marks:
             seen.setdefault(mark, first_of[path])
@@ -366,7 +330,7 @@ def _first_of(
 
 
 def _counts(clips: Iterable[Parsed]) -> dict:
-    """Return {"clips": n, "speaker": {...}, "emotion": {...}} of clips, keys sorted."""
+    """Return the numbers of clips, {"clips": n, "speaker": {...}, "emotion": {...}}, sorted."""
     clips = list(clips)
     speakers = Counter(clip.speaker for clip in clips if clip.speaker is not None)
     labels = Counter(clip.emotion for clip in clips)
@@ -375,7 +339,3 @@ def _counts(clips: Iterable[Parsed]) -> dict:
         "speaker": dict(sorted(speakers.items())),
         "emotion": dict(sorted(labels.items())),
     }
-
-
-def _folder_emotion(path: str) -> str | None:
-    return emotions.of_folder(PurePosixPath(path).parent.name)

@@ -1,4 +1,4 @@
-"""What was found of a corpus on a disk: as a table, and beside what it should be, in sentences."""
+"""A corpus on disk: its clips as a table, and how they differ from the complete corpus."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from ser_keras.console import count, listed
 from ser_keras.errors import Skipped
 
 if TYPE_CHECKING:
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """A corpus as it lies on a disk, or several pooled.
+    """The clips of a corpus on disk, or of several pooled corpora.
 
     Args:
-        corpus: Its name; of several, their names joined by "+".
-        root: Its own folder; the paths of the table are relative to it. Of several, the folder that
-            holds them all.
+        corpus: Name of the corpus; names of pooled corpora are joined by "+".
+        root: Folder of the corpus, to which the paths in the table are relative. For pooled
+            corpora, the folder that holds them all.
         table: One row per clip, sorted by path: path, corpus, speaker, emotion, text, take,
             intensity, duration (s), sample_rate (Hz), channels, content, duplicate_of.
-        skipped: The files that are no clips of the corpus or cannot be read; relative paths.
-        synthetic: True where no person spoke.
-        roots: Of several corpora: name -> its own folder. The name comes first in their paths.
+        skipped: Files that are not clips of the corpus or cannot be read, with relative paths.
+        synthetic: Whether the clips are synthetic.
+        roots: Name of each pooled corpus -> its folder; empty for one corpus. Paths of pooled
+            corpora begin with the name of their corpus.
     """
 
     corpus: str
@@ -42,32 +44,36 @@ class Index:
         return _numbered(self.table[self.table["duplicate_of"].isna()])
 
     def locate(self, path: str) -> Path:
-        """Return where a clip of the table lies."""
+        """Return the file of a clip in the table."""
         return located(path, self.roots or {self.corpus: self.root})
 
     def only(self, emotions: Iterable[str]) -> Index:
-        """Return the index of the clips of some emotions."""
+        """Return the index of the clips with these emotions."""
         return replace(self, table=_numbered(self.table[self.table["emotion"].isin(emotions)]))
 
     def sentences(self) -> list[str]:
-        """Return what was found and what was left out, a sentence each."""
-        repeats = self.table.dropna(subset="duplicate_of")
+        """Return how many clips there are and which files were left out, as sentences."""
+        duplicates = self.table.dropna(subset="duplicate_of")
+        pairs = list(zip(duplicates["path"], duplicates["duplicate_of"], strict=True))
         kind = "synthetic clip" if self.synthetic else "clip"
-        told = [f"{count(len(self.clips), kind)} of {self.corpus} found"]
-        if len(repeats):
-            pairs = zip(repeats["path"], repeats["duplicate_of"], strict=True)
-            told.append(_told_copies(list(pairs)))
-        if self.skipped:
-            told.append(f"{count(len(self.skipped), 'file')} skipped: {_listed(self.skipped)}")
-        return [f"{text}." for text in told]
+        return [
+            f"{count(len(self.clips), kind)} of {self.corpus} found.",
+            *_finding(_copies(pairs), "file", "the same as another by sound, recording or name"),
+            *_finding(self.skipped, "file", "left out"),
+        ]
 
 
 def located(path: str, roots: Mapping[str, Path]) -> Path:
-    """Return where a clip lies; of several corpora its path names its own first.
+    """Return the file of a clip.
 
     Args:
-        path: Of the table of an `Index`.
-        roots: Corpus -> its own folder.
+        path: Path in the table of an `Index`.
+        roots: Name of each corpus -> its folder. If there are several, the path begins with the
+            name of its corpus.
+
+    Example:
+        >>> located("tess/a/1.wav", {"tess": Path("TESS"), "savee": Path("SAVEE")}).as_posix()
+        'TESS/a/1.wav'
     """
     if len(roots) == 1:
         (root,) = roots.values()
@@ -77,10 +83,10 @@ def located(path: str, roots: Mapping[str, Path]) -> Path:
 
 
 def pool(indices: Sequence[Index]) -> Index:
-    """Return one index of several corpora; of one alone, that one.
+    """Return one index of several corpora.
 
     Args:
-        indices: Each of another corpus.
+        indices: Indices of different corpora. A single one is returned as it is.
     """
     import pandas as pd
 
@@ -112,20 +118,22 @@ def _numbered(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Validation:
-    """A corpus on a disk beside what it should be.
+    """A corpus on disk, compared with the complete corpus.
 
     Args:
-        corpus: Its name.
-        root: Its own folder.
-        found: Distinct clips, as `{"clips": n, "speaker": {id: n}, "emotion": {label: n}}`.
-        expected: The same of the complete corpus, as far as it is known.
-        missing: Names of clips that are not there, where the corpus's clips are known by name.
+        corpus: Name of the corpus.
+        root: Folder of the corpus.
+        found: Counts of distinct clips, `{"clips": n, "speaker": {id: n}, "emotion": {label: n}}`.
+        expected: Counts of the complete corpus, as far as they are known.
+        missing: Names of missing clips, if the names of all clips are known.
         surplus: Paths of clips that the complete corpus does not have.
-        duplicated: (path, path of the first) of clips that are there more than once.
-        contradicting: Those of them that stand under another emotion than the first.
-        misplaced: Paths of clips in a folder named after another emotion; their own name counts.
-        misnamed: Paths of sound files that are no clips of the corpus by their name.
+        duplicated: (path, path of the first copy) of clips that are there more than once.
+        contradicting: Paths of duplicates that have another emotion than the first copy.
+        misplaced: Paths of clips in a folder named after another emotion; the name of the file
+            decides about the emotion.
+        misnamed: Paths of sound files that are not named like clips of the corpus.
         unreadable: Clips that cannot be read, and why.
+        synthetic: Whether the clips are synthetic.
     """
 
     corpus: str
@@ -143,38 +151,31 @@ class Validation:
 
     @property
     def complete(self) -> bool:
-        """True where every clip is there, by name or by count."""
+        """Whether every clip is there, by name or by count."""
         return not self.missing and all(self.found[key] == n for key, n in self.expected.items())
 
     def sentences(self) -> list[str]:
-        """Return the findings, a sentence each; long lists are cut after their fifth item."""
+        """Return the findings as sentences; long lists end after the fifth item."""
         kind = "synthetic clips" if self.synthetic else "clips"
         of = f" of {self.expected['clips']}" if self.expected else ""
         first = f"{self.found['clips']}{of} {kind} found"
         if self.missing:
-            first += f"; missing: {_listed(self.missing)}"
+            first += f"; missing: {listed(self.missing)}"
         elif not self.complete:
-            first += f"; {_listed(self._deviations())}"
-        told = [first]
-        for paths, finding in (
-            (self.surplus, "more than the corpus has"),
-            (self.misplaced, "in a folder named after another emotion"),
-            (self.misnamed, "not named as a clip of the corpus"),
-            (self.unreadable, "unreadable"),
-        ):
-            if paths:
-                told.append(f"{count(len(paths), 'file')} {finding}: {_listed(paths)}")
-        if self.duplicated:
-            told.append(_told_copies(self.duplicated))
-        if self.contradicting:
-            told.append(
-                f"{count(len(self.contradicting), 'duplicate')} under another emotion than "
-                f"the first: {_listed(self.contradicting)}"
-            )
-        return [f"{text}." for text in told]
+            first += f"; {listed(self._deviations())}"
+        copies = _copies(self.duplicated)
+        return [
+            f"{first}.",
+            *_finding(self.surplus, "file", "not part of the complete corpus"),
+            *_finding(self.misplaced, "file", "in a folder named after another emotion"),
+            *_finding(self.misnamed, "file", "not named like a clip of the corpus"),
+            *_finding(self.unreadable, "file", "unreadable"),
+            *_finding(copies, "file", "the same as another by sound, recording or name"),
+            *_finding(self.contradicting, "duplicate", "under another emotion than the first copy"),
+        ]
 
     def _deviations(self) -> list[str]:
-        """Return "angry 120 of 121" for each emotion and speaker whose count is not as expected."""
+        """Return "emotion angry 120 of 121" for each count that is not as expected."""
         deviations = []
         for column in ("emotion", "speaker"):
             found, expected = self.found[column], self.expected.get(column, self.found[column])
@@ -186,19 +187,11 @@ class Validation:
         return deviations
 
 
-def _told_copies(pairs: Sequence[tuple[str, str]]) -> str:
-    items = [f"{path} (as {first})" for path, first in pairs]
-    files = count(len(pairs), "file")
-    return f"{files} with the sound, recording or name of another: {_listed(items)}"
+def _copies(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{path} (as {first})" for path, first in pairs]
 
 
-def count(number: int, noun: str) -> str:
-    """Return "1 clip", "2 clips"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _listed(items: Iterable[object], limit: int = 5) -> str:
-    """Return "a, b, c, d, e and 12 more"."""
-    items = [str(item).rstrip(".") for item in items]
-    rest = f" and {len(items) - limit} more" if len(items) > limit else ""
-    return ", ".join(items[:limit]) + rest
+def _finding(items: Sequence[object], noun: str, finding: str) -> list[str]:
+    """Return "2 files are <finding>: a.wav, b.wav.", or nothing without items."""
+    verb = "is" if len(items) == 1 else "are"
+    return [f"{count(len(items), noun)} {verb} {finding}: {listed(items)}."] if items else []

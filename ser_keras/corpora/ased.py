@@ -1,16 +1,19 @@
 """ASED, version 1: 65 speakers of Amharic in everyday rooms, five emotions.
 
-`03Happy/h3-01-01-02-08.wav` is emotion (letter and folder number), sentence 01 to 07, repetition,
-sex (01 woman, 02 man), speaker. One name has an upper-case letter (`S4-04-02-01-29`), and one clip
-each of speakers 09, 15, 21, 23 and 25 has the other sex: the number is the speaker, whatever the
-sex. Four pairs of clips are the same recording under two repetitions, bit by bit, and 58 more are
-but for an encoding or a shift: most of them again under two repetitions, one under two sentences,
-four under two speakers, of whom nobody knows the right one. Found by `leakage`, and confirmed: the
-waveforms of each pair correlate by 0.946 at least.
+A name such as `03Happy/h3-01-01-02-08.wav` gives the emotion (letter and folder number), the
+sentence 01 to 07, the repetition, the sex (01 woman, 02 man) and the speaker. One name has an
+upper-case letter (`S4-04-02-01-29`). One clip each of speakers 09, 15, 21, 23 and 25 has the other
+sex in its name; the number alone decides about the speaker.
 
-Text: sentences 01 and 02 are common to all emotions, 03 to 07 belong to one emotion each, so
-text tells emotion away. Measured by warping (DTW of MFCC) within four speakers: the nearest clip of
-another emotion has the same number in 78 of 80 trials with 01 and 02, in 41 of 200 with 03 to 07.
+Four pairs of clips are the same recording under two repetitions, bit by bit. 58 more pairs are the
+same recording after another encoding or a shift: most of them under two repetitions, one under two
+sentences, and four under two speakers, of which the right one is not known. `leakage` found them,
+and the waveforms confirm it: those of each pair correlate by at least 0.946.
+
+Text: sentences 01 and 02 are common to all emotions. 03 to 07 belong to one emotion each, so the
+text reveals the emotion. Measured by warping (DTW of MFCC) within four speakers: the nearest clip
+of another emotion has the same number in 78 of 80 trials with 01 and 02, and in 41 of 200 with 03
+to 07.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ COMMON = ("01", "02")
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of an ASED clip says."""
+    """Return the facts in the name of an ASED clip, or None for another file."""
     match = re.fullmatch(
         r"(n1|f2|h3|s4|a5)-(0[1-7])-([0-9]{2})-0[12]-([0-9]{2})",
         PurePosixPath(path).stem.lower(),
@@ -53,8 +56,8 @@ _CLIPS_OF = {
 }
 _CLIPS = dict(sorted((voice, n) for n, voices in _CLIPS_OF.items() for voice in voices.split()))
 
-# Repetition 02 is the recording of repetition 01.
-_AGAIN = """
+# In these clips repetition 02 is the same recording as repetition 01.
+_SAME_RECORDING = """
     a5-01-02-01-37 a5-01-02-01-49 a5-02-02-01-37 a5-03-02-01-21 a5-03-02-01-25 a5-04-02-01-21
     a5-05-02-01-21 a5-05-02-01-25 a5-06-02-01-21 a5-06-02-01-25 a5-07-02-01-21 a5-07-02-01-25
     f2-01-02-01-37 f2-03-02-01-21 f2-04-02-01-21 f2-05-02-01-13 f2-05-02-01-21 f2-05-02-02-50
@@ -65,7 +68,7 @@ _AGAIN = """
     n1-07-02-01-29 s4-03-02-01-21 s4-03-02-01-25 s4-04-02-01-21 s4-04-02-01-58 s4-05-02-01-21
     s4-05-02-01-25 s4-06-02-01-21 s4-07-02-01-21 s4-07-02-01-25
 """
-_REPEATS = {name: f"{name[:5]}-01{name[8:]}" for name in _AGAIN.split()} | {
+_REPEATS = {name: f"{name[:5]}-01{name[8:]}" for name in _SAME_RECORDING.split()} | {
     "f2-04-01-01-25": "f2-04-01-01-23",
     "f2-07-02-02-21": "f2-07-01-01-21",
     "h3-07-01-01-25": "h3-07-01-01-23",

@@ -1,10 +1,10 @@
 """CREMA-D: 91 actors say twelve sentences in six emotions.
 
-`AudioWAV/1001_IEO_ANG_HI.wav` is actor, sentence, emotion, level (LO, MD, HI; XX where none was
-asked for). One name lacks a letter, `1040_ITH_SAD_X`; `1076_MTI_SAD_XX` is silent; three pairs of
-recordings are reported to be the same sound under two emotions (such as `1013_WSI_DIS_XX` and
-`1013_WSI_SAD_XX`). `AudioMP3/` holds the same clips again.
-Written from its documentation; no copy of it was at hand.
+A name such as `AudioWAV/1001_IEO_ANG_HI.wav` gives the actor, the sentence, the emotion and the
+level (LO, MD or HI; XX if the actor was given no level). One name lacks a letter, `1040_ITH_SAD_X`,
+and `1076_MTI_SAD_XX` is silent. Three pairs of recordings are reported to be the same sound under
+two emotions (such as `1013_WSI_DIS_XX` and `1013_WSI_SAD_XX`). `AudioMP3/` holds the same clips
+again. This file was written from the documentation, without a copy of the corpus.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ LEVELS = {"LO": "low", "MD": "medium", "HI": "high", "XX": None, "X": None}
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of a CREMA-D clip says."""
+    """Return the facts in the name of a CREMA-D clip, or None for another file."""
     match = re.fullmatch(
         r"(1[0-9]{3})_([A-Z]{3})_([A-Z]{3})_(LO|MD|HI|XX?)", PurePosixPath(path).stem.upper()
     )
     if not match or match[1] not in ACTORS or match[2] not in SENTENCES:
         return None
     emotion = emotions.CREMA_D.get(match[3])
-    return emotion and Parsed(match[1], emotion, text=match[2], intensity=LEVELS[match[4]])
+    if emotion is None:
+        return None
+    return Parsed(match[1], emotion, text=match[2], intensity=LEVELS[match[4]])
 
 
 CORPUS = Corpus(

@@ -1,6 +1,6 @@
-"""The demo corpus: 392 synthetic clips in the shape of TESS, made by data/demo/make_demo.py.
+"""The demo corpus: 392 synthetic clips named like those of TESS, made by data/demo/make_demo.py.
 
-No person spoke them. A figure measured on them says nothing about recognising emotion in people.
+No person spoke them. Scores on them say nothing about recognising the emotions of people.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WORDS = tuple(_WORDS.split())
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of a demo clip says."""
+    """Return the facts in the name of a demo clip, or None for another file."""
     return tess.read_name(PurePosixPath(path).stem, VOICES)
 
 
@@ -34,6 +34,7 @@ CORPUS = dataclasses.replace(
     archive="it is made here",
     naming="<voice>_<word>_<emotion>.ogg (ADA_bath_angry.ogg)",
     speakers=VOICES,
+    speaker_folds={},
     expected={
         "clips": 392,
         "speaker": dict.fromkeys(VOICES, 196),

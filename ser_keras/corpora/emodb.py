@@ -1,8 +1,9 @@
 """EmoDB, the Berlin database: ten German actors say ten sentences in seven emotions.
 
-`wav/03a01Fa.wav` is speaker, sentence, emotion (the letter of the German word), version. Of about
-800 recordings 535 are published, those that listeners took for what they were meant to be.
-Written from its documentation; no copy of it was at hand.
+A name such as `wav/03a01Fa.wav` gives the speaker, the sentence, the emotion (first letter of the
+German word) and the version. Of about 800 recordings 535 are published: those in which listeners
+recognised the intended emotion. This file was written from the documentation, without a copy of the
+corpus.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import re
 from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
-from ser_keras.corpora._corpus import Corpus, Parsed
-from ser_keras.corpora._download import Archive
+from ser_keras.corpora._corpus import Archive, Corpus, Parsed
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of an EmoDB clip says."""
+    """Return the facts in the name of an EmoDB clip, or None for another file."""
     match = re.fullmatch(
         r"(03|08|09|1[0-6])([ab][0-9]{2})([WLEAFTN])([a-z]?)",
         PurePosixPath(path).stem,
@@ -33,7 +33,7 @@ CORPUS = Corpus(
     licence="free for research, cite",
     source="Burkhardt et al. 2005, A database of German emotional speech, Interspeech",
     home="get emodb.zip from https://doi.org/10.5281/zenodo.7447302",
-    archive=Archive(  # version 1.3.0, put there by its first author: the 535 clips and their tables
+    archive=Archive(  # version 1.3.0, uploaded by the first author: the 535 clips and their tables
         doi="10.5281/zenodo.7447302",
         file="emodb.zip",
         checksum="md5:9d21362dbc5676ef3ab4745d83ced0db",

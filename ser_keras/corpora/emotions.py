@@ -1,4 +1,4 @@
-"""The one vocabulary of emotions, and what each corpus calls them."""
+"""The one vocabulary of emotions, and the labels of each corpus for them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ CREMA_D = {
     "SAD": "sad",
 }
 
-# Codes of one or two letters mean something in their own corpus alone; these mean it anywhere.
+# Codes of one or two letters have a meaning in their own corpus only; these words have it anywhere.
 _SPELLINGS = {
     "neutral": "neutral neu",
     "calm": "calm",
@@ -80,7 +80,7 @@ _EMOTION_OF = {word: emotion for emotion, words in _SPELLINGS.items() for word i
 
 
 def of_word(word: str) -> str | None:
-    """Return the emotion that a word names in any corpus's spelling, or None.
+    """Return the emotion that a word names in the spelling of any corpus, or None.
 
     Example:
         >>> of_word("Pleasant surprise"), of_word("fear"), of_word("sa")

@@ -1,13 +1,14 @@
 """A corpus of one's own: `<label>/<clip>`, or a `labels.csv` (or `metadata.csv`) beside the clips.
 
-A folder's name is the label of its clips: an emotion in any corpus's spelling becomes the house's,
-another label stays as it is. The CSV has a column path (relative, `/` between parts) and any of
-speaker, emotion, text; it alone then says which clips there are, and an empty cell is unknown.
+The name of a folder is the label of its clips: a known spelling of an emotion becomes the word of
+`emotions.VOCABULARY`, any other label stays as it is. The CSV has a column path (relative, `/`
+between parts) and any of speaker, emotion and text. If there is a CSV, only the clips in it count;
+an empty cell is unknown.
 
-Speakers: without a column of that name, the part of a file's name before its first `_` is the
-speaker if this is so clearly meant that a take number cannot be mistaken for one: every clip has
-such a part; at least two of these occur under more than one label; and somewhere one occurs more
-than once under the same label. Otherwise speakers are unknown.
+Without a column speaker, the part of a file's name before its first `_` is the speaker, but only
+if it cannot be a take number: every clip has such a part; at least two of these parts occur under
+more than one label; and one of them occurs more than once under the same label. Otherwise the
+speakers are unknown.
 """
 
 from __future__ import annotations
@@ -25,25 +26,26 @@ TABLES = ("labels.csv", "metadata.csv")
 
 
 def parse(path: str) -> Parsed | None:
-    """Return the label that a clip's folder gives it."""
+    """Return a clip with the label of its folder, or None if it lies in none."""
     label = _label(path)
     return None if label is None else Parsed(speaker=None, emotion=label)
 
 
 def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped]]:
-    """Return what is known of each clip, and the files that have no label.
+    """Return the facts about each clip, and the files that have no label.
 
     Raises:
-        SerKerasError: There are fewer than two labels, or the CSV is not as above.
+        SerKerasError: There are fewer than two labels, or the CSV is not as described above.
     """
     table = next((root / name for name in TABLES if (root / name).is_file()), None)
-    told = {path: {} for path in paths} if table is None else _read_table(table)
+    listed = {path: {} for path in paths} if table is None else _read_table(table)
     placed, skipped = {}, []
-    for path in sorted({*paths, *told}):  # a clip that is listed but not there gets its error later
-        if path not in told:
+    for path in sorted({*paths, *listed}):  # the reader reports clips that are listed but missing
+        if table is not None and path not in listed:
             skipped.append(Skipped(path, f"is not in {table.name}"))
-        elif label := _label(path, told[path].get("emotion")):
-            placed[path] = Parsed(told[path].get("speaker"), label, text=told[path].get("text"))
+        elif label := _label(path, listed[path].get("emotion")):
+            row = listed[path]
+            placed[path] = Parsed(row.get("speaker"), label, text=row.get("text"))
         else:
             skipped.append(Skipped(path, "lies in no folder of its own label"))
     labels = sorted({parsed.emotion for parsed in placed.values()})
@@ -56,32 +58,32 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
     return placed, skipped
 
 
-def _label(path: str, told: str | None = None) -> str | None:
+def _label(path: str, listed: str | None = None) -> str | None:
     parts = PurePosixPath(path).parts
-    label = told or (parts[0] if len(parts) == 2 else None)
+    label = listed or (parts[0] if len(parts) == 2 else None)
     return label and (emotions.of_folder(label) or label)
 
 
 def _read_table(path: Path) -> dict[str, dict[str, str]]:
-    """Return clip -> column -> cell, without empty cells."""
+    """Return path -> column -> cell, without empty cells."""
     table = files.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     table.columns = [str(column).strip().lower() for column in table.columns]
     if "path" not in table.columns:
         remedy = "Give it the columns path, speaker, emotion, text (path and any of the others)"
         raise SerKerasError(path, "has no column path", remedy)
-    told = {}
+    rows = {}
     for row in table.to_dict("records"):
         clip = row["path"].strip().replace("\\", "/")
         parts = PurePosixPath(clip).parts
-        if not parts or clip.startswith("/") or ".." in parts or clip in told:
-            problem = f"names {clip!r}" + (" twice" if clip in told else ", which is not below it")
+        if not parts or clip.startswith("/") or ".." in parts or clip in rows:
+            problem = f"names {clip!r}" + (" twice" if clip in rows else ", which is not below it")
             raise SerKerasError(path, problem, "Name each clip once, relative to the CSV's folder")
-        told[clip] = {column: cell.strip() for column, cell in row.items() if cell.strip()}
-    return told
+        rows[clip] = {column: cell.strip() for column, cell in row.items() if cell.strip()}
+    return rows
 
 
 def _with_speakers(placed: dict[str, Parsed]) -> dict[str, Parsed]:
-    """Return the clips with the speakers of their names, if these clearly are some."""
+    """Return the clips with the speakers from their names, if the names clearly have speakers."""
     prefixes = {path: PurePosixPath(path).name.partition("_") for path in placed}
     if not all(prefix and rest for prefix, _, rest in prefixes.values()):
         return placed

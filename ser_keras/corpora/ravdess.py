@@ -1,10 +1,11 @@
-"""RAVDESS, its speech: 24 actors say two sentences in eight emotions, twice, at two strengths.
+"""RAVDESS speech: 24 actors say two sentences in eight emotions, twice, at two intensities.
 
-`Actor_12/03-01-05-02-01-01-12.wav` is modality (03 sound alone), channel (01 speech, 02 song),
-emotion, intensity, statement, repetition, actor (odd: man, even: woman). Neutral has no strong.
-The usual download holds every clip again below `audio_speech_actors_01-24/`. Two clips of actor 07
-have the same sound under two names (...-03-01-02-01-07 and ...-03-01-02-02-07).
-Everybody says the same two sentences, so a speaker protocol shares every text.
+A name such as `Actor_12/03-01-05-02-01-01-12.wav` gives the modality (03: sound only), the channel
+(01 speech, 02 song), emotion, intensity, statement, repetition and actor (odd: man, even: woman).
+Neutral has no strong intensity. The usual download holds every clip again below
+`audio_speech_actors_01-24/`. Two clips of actor 07 have the same sound under two names
+(...-03-01-02-01-07 and ...-03-01-02-02-07). All actors say the same two sentences, so training and
+test clips of a speaker protocol share every text.
 """
 
 from __future__ import annotations
@@ -14,16 +15,25 @@ from itertools import product
 from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
-from ser_keras.corpora._corpus import Corpus, Parsed
-from ser_keras.corpora._download import Archive
+from ser_keras.corpora._corpus import Archive, Corpus, Parsed
 
 INTENSITIES = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "kids", "02": "dogs"}  # "Kids are talking by the door", "Dogs are sitting ..."
 ACTORS = tuple(f"{number:02}" for number in range(1, 25))
+# Luna-Jimenez et al. 2021, doi:10.3390/s21227665
+_LUNA_JIMENEZ = (
+    *("02 05 14 15 16", "03 06 07 13 18", "10 11 12 19 20"),
+    *("08 17 21 23 24", "01 04 09 22"),
+)
+# EmoBox (Ma et al. 2024, arXiv:2406.07162); its folds of most other corpora share speakers
+_EMOBOX = (
+    *("01 11 20 21", "04 10 12 14", "08 09 19 23"),
+    *("03 05 07 24", "02 15 16 18", "06 13 17 22"),
+)
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of a RAVDESS speech clip says; song and video are no clips."""
+    """Return the facts in the name of a speech clip; None for song, video and other files."""
     match = re.fullmatch(
         r"03-01-(0[1-8])-(0[12])-(0[12])-(0[12])-([0-9]{2})", PurePosixPath(path).stem
     )
@@ -59,12 +69,16 @@ CORPUS = Corpus(
         file="Audio_Speech_Actors_01-24.zip",
         checksum="md5:bc696df654c87fed845eb13823edef8a",
         size=208_468_073,
-        unpacked=520_000_000,  # reckoned from the clips' durations at 48 kHz
+        unpacked=520_000_000,  # estimated from the durations of the clips at 48 kHz
     ),
     naming="03-01-<emotion>-<intensity>-<statement>-<repetition>-<actor>.wav "
     "(03-01-05-02-01-01-12.wav)",
     emotions=("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     speakers=ACTORS,
+    speaker_folds={
+        "": tuple(tuple(group.split()) for group in _LUNA_JIMENEZ),
+        "emobox": tuple(tuple(group.split()) for group in _EMOBOX),
+    },
     expected={
         "clips": 1440,
         "speaker": dict.fromkeys(ACTORS, 60),
@@ -72,5 +86,6 @@ CORPUS = Corpus(
     },
     parse=parse,
     inner=r"Actor_[0-9]+|audio_speech_actors_01-24",
+    nested="audio_speech_actors_01-24",
     complete=_every_clip,
 )

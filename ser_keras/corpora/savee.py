@@ -1,14 +1,15 @@
 """SAVEE: four men say TIMIT sentences in seven emotions.
 
 Three layouts are in use: `DC_a01.wav` in one folder, `AudioData/DC/a01.wav` (the official one) and
-`ALL/DC_a01.wav`. The letters are the emotion (`sa` and `su` before `s`), the number the sentence.
+`ALL/DC_a01.wav`. The letters are the emotion (`sa` and `su` are read before `s`), the number is the
+sentence.
 
-Text: sentences 01 to 03 are common to all emotions; 04 and 05 are chosen to suit their emotion, 06
-to 15 are other sentences for each. So most wordings occur in one emotion and text tells emotion
-away. Neutral has 30: after its own 15 come the common ones again (16 to 18) and the two suited
-sentences of each other emotion (19 to 30). The publishers say that these are there but not under
-which numbers. That was measured by warping (DTW of MFCC) within each voice: of the 90 clips of the
-other emotions, the nearest one says the sentence that stands here in 56 of 60 trials.
+Text: sentences 01 to 03 are common to all emotions. 04 and 05 suit their emotion, and 06 to 15 are
+different sentences for each emotion. So most texts occur in one emotion, and the text reveals the
+emotion. Neutral has 30: its own 15, then the common ones again (16 to 18) and the two suited
+sentences of each other emotion (19 to 30). The publishers say that neutral has these sentences but
+not under which numbers. The numbers were measured by warping (DTW of MFCC) within each voice: among
+the 90 clips of the other emotions, the nearest one has the sentence given here in 56 of 60 trials.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ser_keras.corpora._corpus import Corpus, Parsed
 
 SPEAKERS = ("DC", "JE", "JK", "KL")
 COMMON = (1, 2, 3)
-SUITED = [  # what neutral 19 to 30 repeat
+SUITED = [  # the sentences that neutral 19 to 30 repeat
     (emotion, number)
     for emotion in ("angry", "disgust", "fearful", "surprised", "sad", "happy")
     for number in (4, 5)
@@ -29,7 +30,10 @@ SUITED = [  # what neutral 19 to 30 repeat
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the path of a SAVEE clip says (the official layout has the voice as folder)."""
+    """Return the facts in the path of a SAVEE clip, or None for another file.
+
+    In the official layout the folder is the voice.
+    """
     match = re.search(
         r"(?:^|/)(DC|JE|JK|KL)[_/](sa|su|[adfhn])([0-9]{2})\.[^./]+$", path, re.IGNORECASE
     )
@@ -40,12 +44,12 @@ def parse(path: str) -> Parsed | None:
 
 def _parsed(speaker: str, letters: str, number: int) -> Parsed:
     emotion = emotions.SAVEE[letters]
-    said_as, take = emotion, 1
+    sentence_of, take = emotion, 1
     if emotion == "neutral" and 16 <= number <= 18:
         number, take = number - 15, 2
     elif emotion == "neutral" and 19 <= number <= 30:
-        said_as, number = SUITED[number - 19]
-    text = f"{number:02}" if number in COMMON else f"{said_as}-{number:02}"
+        sentence_of, number = SUITED[number - 19]
+    text = f"{number:02}" if number in COMMON else f"{sentence_of}-{number:02}"
     return Parsed(speaker, emotion, text=text, take=take)
 
 
@@ -63,7 +67,7 @@ CORPUS = Corpus(
     licence="research only, on registration with its authors",
     source="Haq and Jackson 2009, Speaker-dependent audio-visual emotion recognition, AVSP",
     home="register at http://kahlan.eps.surrey.ac.uk/savee",
-    archive="its authors ask for a registration",
+    archive="its authors require a registration",
     naming="<voice>_<emotion><sentence>.wav or <voice>/<emotion><sentence>.wav (DC_sa01.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     speakers=SPEAKERS,

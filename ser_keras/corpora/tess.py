@@ -1,8 +1,9 @@
 """TESS: two actresses say "Say the word ..." with 200 words in seven emotions.
 
-The name of a file is the authority, `<voice>_<word>_<emotion>`; its folder, spelt in four ways, is
-a check. One name is misspelt, `OA_bite_neutral`. Two clips are AIFF files named .wav and one is at
-96 kHz. The usual download holds the whole set twice, once in a folder inside the folder.
+The name of a file, `<voice>_<word>_<emotion>`, decides about its facts; its folder, spelt in four
+ways, is only a check. One name is misspelt, `OA_bite_neutral`. Two clips are AIFF files named .wav,
+and one has a sample rate of 96 kHz. The usual download holds the whole set twice, the second time
+in a folder inside the folder.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ import re
 from pathlib import PurePosixPath
 
 from ser_keras.corpora import emotions
-from ser_keras.corpora._corpus import Corpus, Parsed
-from ser_keras.corpora._download import Archive
+from ser_keras.corpora._corpus import Archive, Corpus, Parsed
 
 VOICES = ("OAF", "YAF")  # aged 64 and 26
 _WORDS = """
@@ -32,12 +32,12 @@ WORDS = tuple(_WORDS.split())
 
 
 def parse(path: str) -> Parsed | None:
-    """Return what the name of a TESS clip says."""
+    """Return the facts in the name of a TESS clip, or None for another file."""
     return read_name(PurePosixPath(path).stem.replace("OA_bite", "OAF_bite"), VOICES)
 
 
 def read_name(stem: str, voices: tuple[str, ...]) -> Parsed | None:
-    """Return what `<voice>_<word>_<emotion>` says, in any case."""
+    """Return the facts in `<voice>_<word>_<emotion>`, in upper or lower case, or None."""
     match = re.fullmatch(r"([A-Z]+)_([A-Z]+)_([A-Z]+)", stem, re.IGNORECASE)
     if not match or match[1].upper() not in voices or match[3].lower() not in emotions.TESS:
         return None
@@ -45,7 +45,7 @@ def read_name(stem: str, voices: tuple[str, ...]) -> Parsed | None:
 
 
 def every_clip(voices: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Parsed]:
-    """Return name -> `Parsed` of each voice, word and emotion."""
+    """Return name -> `Parsed` for each voice, word and emotion."""
     return {
         f"{voice}_{word}_{label}": Parsed(voice, emotion, text=word)
         for voice in voices
@@ -60,10 +60,11 @@ CORPUS = Corpus(
     licence="CC BY-NC-ND 4.0",
     source="Pichora-Fuller and Dupuis 2020, doi:10.5683/SP2/E8H2MF",
     home="get it from https://doi.org/10.5683/SP2/E8H2MF",
-    archive=Archive("10.5683/SP2/E8H2MF", size=281_313_192),  # summed over a copy
+    archive=Archive("10.5683/SP2/E8H2MF", size=281_313_192),  # sum over the files of a copy
     naming="<voice>_<word>_<emotion>.wav (OAF_back_angry.wav)",
     emotions=("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
     speakers=VOICES,
+    speaker_folds={"": (("YAF",), ("OAF",))},  # fold 0 trains on OAF
     expected={
         "clips": 2800,
         "speaker": dict.fromkeys(VOICES, 1400),
@@ -71,5 +72,6 @@ CORPUS = Corpus(
     },
     parse=parse,
     inner="(OAF|YAF)_.+",
+    nested="TESS Toronto emotional speech set data",
     complete=lambda: every_clip(VOICES, WORDS),
 )

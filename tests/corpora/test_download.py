@@ -1,7 +1,7 @@
-"""Fetching a corpus, from a server on this machine that behaves and misbehaves.
+"""Downloading a corpus from a server on this machine that answers well or badly.
 
-What pooch asks of doi.org is answered here; its Zenodo and Dataverse readers are the real ones and
-get the JSON that these repositories are documented to send.
+The server stands in for doi.org. pooch's own readers of Zenodo and Dataverse get the JSON that
+these repositories are documented to send.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ import pytest
 
 from ser_keras import corpora, files
 from ser_keras.corpora import _download
-from ser_keras.corpora._download import Archive
+from ser_keras.corpora._corpus import Archive
 from ser_keras.errors import SerKerasError
 from tests.corpora.trees import Tone, write
 
@@ -34,11 +34,11 @@ TESS = ("OAF_back_angry.wav", "OA_bite_neutral.wav", "YAF_food_fear.wav")
 
 
 class Server:
-    """An archive: `bodies` by file name; `faults` say how a file is sent, call by call."""
+    """An archive: `bodies` by file name; `faults` list how a file is sent, call by call."""
 
     def __init__(self):
         self.bodies, self.faults, self.asked = {}, {}, []
-        self.listed = None  # the JSON of the record, where it is not as it should be
+        self.listed = None  # JSON of the record, if it is wrong
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -163,7 +163,7 @@ def zipped(members):
 
 
 def complete(corpus, names):
-    """Return the corpus as if these were all of its clips."""
+    """Return the corpus as if it had only these clips."""
     clips = {name: corpus.parse(name) for name in names}
     return dataclasses.replace(corpus, complete=lambda: clips, expected={"clips": len(names)})
 
@@ -193,9 +193,9 @@ def tess(server, tmp_path):
 
 
 def refused(corpus, data, cache):
-    """Return the sentence of a download that fails, and check that it left nothing."""
+    """Return the message of a download that fails, and check that it left nothing."""
     with pytest.raises(SerKerasError) as raised:
-        corpus.download(data, cache)
+        corpora.download(corpus, data, cache)
     assert not data.exists() or not list(data.iterdir())
     assert corpus.find(data) is None
     return str(raised.value)
@@ -205,19 +205,19 @@ class TestWhatArrives:
     def test_a_zip_file_is_fetched_checked_unpacked_and_validated(
         self, ravdess, server, data, cache, capsys
     ):
-        found = ravdess.download(data, cache)
+        found = corpora.download(ravdess, data, cache)
 
         assert found.complete
         assert found.root == data / "RAVDESS"
         unpacked = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()}
         assert unpacked == {f"RAVDESS/Actor_{name[18:20]}/{name}" for name in RAVDESS}
         assert not [path for path in server.asked if "Video" in path]
-        told = capsys.readouterr()
-        assert not told.out
-        assert told.err.splitlines() == [
+        printed = capsys.readouterr()
+        assert not printed.out
+        assert printed.err.splitlines() == [
             f"RAVDESS (speech): {ravdess.source}.",
             "Licence: CC BY-NC-SA 4.0.",
-            f"0 MB to fetch from https://doi.org/{DOI}; 0 MB needed on the disk of "
+            f"The download from https://doi.org/{DOI} has 0 MB and needs 0 MB on the disk of "
             f"{data / 'RAVDESS'}.",
             f"RAVDESS (speech) is in {data / 'RAVDESS'}.",
             "3 of 3 clips found.",
@@ -226,7 +226,7 @@ class TestWhatArrives:
     def test_a_record_with_a_file_per_clip_is_fetched_without_the_rest(
         self, tess, server, data, cache
     ):
-        found = tess.download(data, cache)
+        found = corpora.download(tess, data, cache)
 
         assert found.complete
         assert sorted(path.name for path in (data / "TESS").iterdir()) == sorted(TESS)
@@ -236,34 +236,38 @@ class TestWhatArrives:
         clips = [(name, server.bodies[name]) for name in TESS]
         server.bodies = {"OAF.zip": zipped(clips[:2]), "YAF.zip": zipped(clips[2:])}
 
-        assert tess.download(data, cache).complete
+        assert corpora.download(tess, data, cache).complete
         assert sorted(path.name for path in (data / "TESS").iterdir()) == sorted(TESS)
 
-    def test_what_the_archive_itself_lacks_is_said(self, tess, server, data, cache, capsys):
+    def test_clips_that_the_archive_itself_lacks_are_named(self, tess, server, data, cache, capsys):
         del server.bodies[TESS[0]]
 
-        assert not tess.download(data, cache).complete
-        told = capsys.readouterr().err
-        assert "2 of 3 clips found; missing: OAF_back_angry.wav." in told
-        assert "is not complete, though all that its archive has arrived." in told
+        assert not corpora.download(tess, data, cache).complete
+        messages = capsys.readouterr().err
+        assert "2 of 3 clips found; missing: OAF_back_angry.wav." in messages
+        assert "is not complete, although its whole archive was downloaded." in messages
 
     def test_a_corpus_that_is_there_is_not_fetched_again(
         self, ravdess, server, data, cache, capsys
     ):
-        ravdess.download(data, cache)
+        corpora.download(ravdess, data, cache)
         server.asked.clear()
         capsys.readouterr()
 
-        assert ravdess.download(data, cache).complete
+        assert corpora.download(ravdess, data, cache).complete
         assert server.asked == []
-        assert "is in" in (told := capsys.readouterr().err)
-        assert "already; nothing is fetched." in told
+        message = f"RAVDESS (speech) is already in {data / 'RAVDESS'}; nothing is downloaded."
+        assert message in capsys.readouterr().err
 
-    def test_a_part_of_it_is_neither_completed_nor_touched(self, ravdess, server, data, cache):
-        write(data / "mine", {RAVDESS[0]: Tone(200)})
+    def test_a_part_of_a_corpus_is_neither_completed_nor_touched(
+        self, ravdess, server, data, cache
+    ):
+        write(data / "copy", {RAVDESS[0]: Tone(200)})
 
-        with pytest.raises(SerKerasError, match=r"in part \(1 of 3 clips found.*\)\. Move it away"):
-            ravdess.download(data, cache)
+        with pytest.raises(
+            SerKerasError, match=r"a part of RAVDESS .*\(1 of 3 clips found.*\)\. To"
+        ):
+            corpora.download(ravdess, data, cache)
         assert server.asked == []
         assert [path.name for path in data.rglob("*.wav")] == [RAVDESS[0]]
 
@@ -277,17 +281,17 @@ class TestWhatArrives:
         monkeypatch.setattr(pooch.core.time, "sleep", lambda seconds: None)
         server.faults = {ZIP: faults}
 
-        assert ravdess.download(data, cache).complete
+        assert corpora.download(ravdess, data, cache).complete
         assert server.asked.count(f"/files/{ZIP}") == 3
 
 
 FAULTS = {
-    "cut": "clips.zip did not come whole: the connection failed or was cut",
-    "nothing": "clips.zip did not come whole: the connection failed or was cut",
+    "cut": "clips.zip did not arrive completely: the connection failed or broke",
+    "nothing": "clips.zip did not arrive completely: the connection failed or broke",
     404: "clips.zip was refused (HTTP status 404)",
     429: "clips.zip was refused (HTTP status 429)",
-    "other": "clips.zip is not what its publishers describe (MD5 hash of downloaded file",
-    "more": "sends more than the 0 MB that it should",
+    "other": "clips.zip differs from the description of its publishers (MD5 hash",
+    "more": "sends more than the expected 0 MB",
 }
 
 
@@ -308,7 +312,9 @@ class TestWhatGoesWrong:
 
         assert "OA_bite_neutral.wav" in refused(tess, data, cache)
 
-    def test_a_server_that_falls_silent_is_left(self, ravdess, server, data, cache, monkeypatch):
+    def test_a_server_that_stops_answering_is_given_up(
+        self, ravdess, server, data, cache, monkeypatch
+    ):
         from pooch import downloaders
 
         released = threading.Event()
@@ -325,34 +331,34 @@ class TestWhatGoesWrong:
         polite = downloaders.DOIDownloader
         monkeypatch.setattr("pooch.DOIDownloader", lambda: polite(timeout=0.2))
         try:
-            assert "did not come: the server fell silent" in refused(ravdess, data, cache)
+            assert "did not arrive: the server stopped answering" in refused(ravdess, data, cache)
         finally:
             released.set()
 
-    def test_no_server_at_all(self, ravdess, server, data, cache):
+    def test_a_server_that_does_not_exist_is_reported(self, ravdess, server, data, cache):
         server.close()
 
         sentence = refused(ravdess, data, cache)
 
-        assert "its list of files did not come whole: the connection failed" in sentence
+        assert "its list of files did not arrive completely: the connection failed" in sentence
         assert sentence.endswith(f"Try again later, or {ravdess.home}.")
 
     @pytest.mark.parametrize(
         ("listed", "problem"),
         [
-            ({"status": 404}, "its list of files is in a form that is not understood"),
-            ({"files": [{"key": ZIP}]}, "its list of files is in a form that is not understood"),
+            ({"status": 404}, "its list of files has an unknown form"),
+            ({"files": [{"key": ZIP}]}, "its list of files has an unknown form"),
             ({"files": []}, "does not list clips.zip as it should"),
         ],
     )
-    def test_a_record_that_is_not_as_documented(
+    def test_a_record_of_an_unknown_form_is_reported(
         self, listed, problem, ravdess, server, data, cache
     ):
         server.listed = listed
 
         assert problem in refused(ravdess, data, cache)
 
-    def test_a_repository_that_is_neither(self, ravdess, server, data, cache):
+    def test_a_repository_of_another_kind_is_refused(self, ravdess, server, data, cache):
         archive = dataclasses.replace(ravdess.archive, doi="10.1/other")
         server.answer = lambda request: server.send(request, b"", status=404)
 
@@ -360,17 +366,17 @@ class TestWhatGoesWrong:
 
         assert "Invalid data repository" in sentence
 
-    def test_a_clip_whose_name_leads_out_of_the_folder(self, tess, server, data, cache):
+    def test_a_clip_with_a_path_out_of_the_folder_is_refused(self, tess, server, data, cache):
         server.bodies["../../OAF_bar_sad.wav"] = b"out"
 
         assert "does not list clips" in refused(tess, data, cache)
 
-    def test_a_record_without_a_clip(self, ravdess, server, data, cache):
+    def test_a_record_without_clips_is_refused(self, ravdess, server, data, cache):
         corpus = served(server, zipped([("notes.txt", b"moved")]))
 
         assert "holds no clips of RAVDESS (speech)" in refused(corpus, data, cache)
 
-    def test_too_small_a_disk_is_said_before_anything_is_asked(
+    def test_a_disk_that_is_too_small_is_reported_before_any_request(
         self, ravdess, server, data, cache, capsys
     ):
         archive = dataclasses.replace(ravdess.archive, unpacked=1 << 60)
@@ -399,14 +405,16 @@ class TestWhatGoesWrong:
 
         monkeypatch.setattr(_download, "_unpack", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            ravdess.download(data, cache)
+            corpora.download(ravdess, data, cache)
         assert not list(data.iterdir())
 
-    def test_something_else_in_its_place_is_not_touched(self, ravdess, server, data, cache):
+    def test_another_folder_in_the_place_of_the_corpus_is_not_touched(
+        self, ravdess, server, data, cache
+    ):
         write(data / "RAVDESS", {"notes.txt": b"mine"})
 
         with pytest.raises(SerKerasError, match="exists already"):
-            ravdess.download(data, cache)
+            corpora.download(ravdess, data, cache)
         assert (data / "RAVDESS" / "notes.txt").read_bytes() == b"mine"
         assert server.asked == []
 
@@ -432,14 +440,14 @@ HOSTILE = {
 
 class TestUnpacking:
     @pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE)
-    def test_only_plain_files_below_the_folder(self, members, server, data, cache):
+    def test_only_plain_files_below_the_folder_are_unpacked(self, members, server, data, cache):
         sentence = refused(served(server, zipped(members)), data, cache)
 
-        assert "which is no file below its folder. Do not trust it" in sentence
+        assert "which is not a file below its folder. Do not trust it" in sentence
         assert sentence.startswith("clips.zip: holds ")
 
     @pytest.mark.parametrize("again", ["Actor_01/x.wav", "ACTOR_01/X.wav"])
-    def test_no_name_twice_whatever_its_case(self, again, server, data, cache):
+    def test_a_name_that_occurs_twice_in_any_case_is_refused(self, again, server, data, cache):
         body = zipped([("Actor_01/x.wav", b"1"), (again, b"2")])
 
         assert "twice" in refused(served(server, body), data, cache)
@@ -447,14 +455,14 @@ class TestUnpacking:
     def test_the_zip_file_does_not_overwrite_itself(self, server, data, cache):
         assert "twice" in refused(served(server, zipped([(ZIP, b"x")])), data, cache)
 
-    def test_more_than_was_announced_is_not_unpacked(self, server, data, cache):
+    def test_more_bytes_than_announced_are_not_unpacked(self, server, data, cache):
         body = zipped([("x.wav", bytes(1_000_000))])
 
         sentence = refused(served(server, body, unpacked=499_999), data, cache)
 
-        assert "unfolds to more than 1 MB" in sentence
+        assert "unpacks to more than 1 MB" in sentence
 
-    def test_a_member_cannot_unfold_to_more_than_it_says(self, server, data, cache):
+    def test_a_member_cannot_unpack_to_more_than_it_announces(self, server, data, cache):
         body = zipped([("x.wav", bytes(1_000_000))])
         size = (1_000_000).to_bytes(4, "little")
         assert body.count(size) == 2  # local header and directory
@@ -462,33 +470,35 @@ class TestUnpacking:
 
         assert "is damaged" in refused(served(server, lying), data, cache)
 
-    def test_too_many_files(self, server, data, cache, monkeypatch):
+    def test_too_many_files_are_refused(self, server, data, cache, monkeypatch):
         monkeypatch.setattr(_download, "MAX_FILES", 3)
         body = zipped((f"{i}.wav", b"") for i in range(4))
 
         assert "holds more than 3 files" in refused(served(server, body), data, cache)
 
-    def test_an_encrypted_member(self, server, data, cache):
+    def test_an_encrypted_member_is_refused(self, server, data, cache):
         body = bytearray(zipped([("x.wav", b"x")]))
         body[body.index(b"PK\1\2") + 8] |= 1
 
         assert "is encrypted" in refused(served(server, bytes(body)), data, cache)
 
     @pytest.mark.parametrize("body", [b"", b"<html>busy</html>", b"PK\3\4" + bytes(200)])
-    def test_a_file_that_is_no_zip(self, body, server, data, cache):
+    def test_a_file_that_is_not_a_zip_file(self, body, server, data, cache):
         assert "clips.zip: is damaged" in refused(served(server, body), data, cache)
 
-    def test_a_zip_file_with_a_wrong_sum_inside(self, server, data, cache):
+    def test_a_zip_file_with_a_wrong_checksum_inside(self, server, data, cache):
         body = bytearray(zipped([("x.wav", bytes(range(256)))]))
         body[60] ^= 255
 
         assert "is damaged" in refused(served(server, bytes(body)), data, cache)
 
-    def test_the_space_is_looked_at_again(self, ravdess, data, cache, monkeypatch):
+    def test_the_free_space_is_checked_again_before_unpacking(
+        self, ravdess, data, cache, monkeypatch
+    ):
         asked = []
         monkeypatch.setattr(files, "require_space", lambda folder, needed: asked.append(needed))
 
-        ravdess.download(data, cache)
+        corpora.download(ravdess, data, cache)
 
         unpacked = sum(path.stat().st_size for path in data.rglob("*.wav"))
         assert asked == [ravdess.archive.needed, unpacked]
@@ -501,9 +511,10 @@ def test_every_corpus_has_an_archive_or_says_why_not(name, tmp_path):
 
     if isinstance(archive, str):
         with pytest.raises(SerKerasError) as raised:
-            corpus.download(tmp_path)
+            corpora.download(corpus, tmp_path)
         assert str(raised.value) == (
-            f"{name}: cannot be fetched from here: {archive}. How to have it: {corpus.home}."
+            f"{name}: cannot be downloaded by this program: {archive}. "
+            f"How to get it: {corpus.home}."
         )
         assert not list(tmp_path.iterdir())
     else:
@@ -524,7 +535,7 @@ def test_the_size_of_tess_is_that_of_its_clips_as_wav(real_corpora):
     assert len(clips) < 2800 or size == corpora.get("tess").archive.size
 
 
-def test_nothing_that_fetches_is_loaded_until_it_is_asked_for():
+def test_download_libraries_are_loaded_only_for_a_download():
     program = (
         "import sys\nfrom ser_keras import corpora\n"
         "for name in corpora.names(): corpora.get(name)\n"

@@ -6,7 +6,7 @@ from ser_keras.corpora import emotions
 MAPS = ("TESS", "RAVDESS", "SAVEE", "AESDD", "ASED", "EMODB", "CREMA_D")
 
 
-def test_the_vocabulary_is_that_of_the_index():
+def test_the_vocabulary_has_nine_emotions_in_a_fixed_order():
     in_words = "neutral calm happy sad angry fearful disgust surprised bored"
 
     assert " ".join(emotions.VOCABULARY) == in_words
@@ -33,7 +33,7 @@ def test_a_label_map_is_one_to_one_into_the_vocabulary(name):
         ("crema-d", emotions.CREMA_D),
     ],
 )
-def test_a_corpus_has_the_emotions_of_its_map_in_the_order_of_the_vocabulary(corpus, label_map):
+def test_a_corpus_lists_the_emotions_of_its_map_in_the_order_of_the_vocabulary(corpus, label_map):
     in_order = tuple(label for label in emotions.VOCABULARY if label in label_map.values())
 
     assert corpora.get(corpus).emotions == in_order

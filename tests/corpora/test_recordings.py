@@ -21,7 +21,7 @@ def read(name, cache):
     return corpora.get(name).index(REAL, cache), corpora.get(name).validate(REAL, cache)
 
 
-def repeats(index):
+def duplicates(index):
     table = index.table.dropna(subset="duplicate_of")
     return dict(zip(table["path"], table["duplicate_of"], strict=True))
 
@@ -47,7 +47,7 @@ def test_tess_has_2800_clips_three_of_them_odd(cache):
     index, _ = read("tess", cache)
     table = index.table.set_index("path")
 
-    assert (len(table), index.skipped, repeats(index)) == (2800, [], {})
+    assert (len(table), index.skipped, duplicates(index)) == (2800, [], {})
     assert table.loc["OAF_neutral/OA_bite_neutral.flac", "speaker"] == "OAF"
     assert table["sample_rate"].value_counts().to_dict() == {24_414: 2799, 96_000: 1}
     assert 1.2 < table["duration"].min() < table["duration"].max() < 3.0
@@ -59,14 +59,14 @@ def test_ravdess_has_1440_clips_one_sound_twice(cache):
 
     assert (len(index.table), index.skipped) == (1440, [])
     first, second = (f"Actor_07/03-01-03-01-02-0{take}-07.ogg" for take in (1, 2))
-    assert repeats(index) == {second: first}
+    assert duplicates(index) == {second: first}
 
 
 @pytest.mark.corpora
 def test_savee_has_480_clips_and_87_texts(cache):
     index, _ = read("savee", cache)
 
-    assert (len(index.table), index.skipped, repeats(index)) == (480, [], {})
+    assert (len(index.table), index.skipped, duplicates(index)) == (480, [], {})
     assert index.table["text"].nunique() == 3 + 7 * 12
     of_two = index.table.groupby("text")["emotion"].nunique()
     assert of_two.value_counts().to_dict() == {1: 72, 2: 12, 7: 3}
@@ -76,7 +76,7 @@ def test_savee_has_480_clips_and_87_texts(cache):
 def test_aesdd_has_604_clips_and_an_empty_file(cache):
     index, _ = read("aesdd", cache)
 
-    assert (len(index.table), repeats(index)) == (604, {})
+    assert (len(index.table), duplicates(index)) == (604, {})
     assert [file.path for file in index.skipped] == ["sadness/s05 (3).wav"]
     assert index.table["text"].nunique() == 19 + 5 * 6
 
@@ -87,10 +87,10 @@ def test_ased_has_2474_clips_62_recordings_twice(cache):
 
     assert (len(index.table), index.skipped) == (2474, [])
     sound = index.table.set_index("path")["content"]
-    same = {path: first for path, first in repeats(index).items() if sound[path] == sound[first]}
-    assert (len(same), len(repeats(index))) == (4, 62)
+    same = {path: first for path, first in duplicates(index).items() if sound[path] == sound[first]}
+    assert (len(same), len(duplicates(index))) == (4, 62)
     assert same["01Neutral/n1-07-02-02-53.ogg"] == "01Neutral/n1-07-01-02-53.ogg"
-    assert repeats(index)["03Happy/h3-07-01-02-45.ogg"] == "03Happy/h3-07-01-02-39.ogg"
+    assert duplicates(index)["03Happy/h3-07-01-02-45.ogg"] == "03Happy/h3-07-01-02-39.ogg"
     assert index.table["speaker"].nunique() == 65
     assert index.table["text"].nunique() == 2 + 5 * 5
 
@@ -101,6 +101,6 @@ def test_the_demo_corpus_is_complete_and_synthetic(cache):
 
     assert index.root == files.DATA / "demo"
     assert index.synthetic
-    assert (len(index.table), index.skipped, repeats(index)) == (392, [], {})
+    assert (len(index.table), index.skipped, duplicates(index)) == (392, [], {})
     assert validation.complete
     assert validation.sentences() == ["392 of 392 synthetic clips found."]

@@ -1,4 +1,4 @@
-"""Tiny corpora on disk: one tree for each loader, with every oddity that is known of it."""
+"""Tiny corpora on disk: one tree for each loader, with every known oddity of the corpus."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
 
 @dataclass(frozen=True)
 class Tone:
-    """A short sound: another pitch is another content."""
+    """A short tone; each pitch gives another content."""
 
     pitch: int  # Hz
     sample_rate: int = 8000
     channels: int = 1
-    format: str | None = None  # as the suffix says
+    format: str | None = None  # None: the format of the suffix
     level: float = 0.3
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What lies in a corpus's folder, and what its loader makes of it.
+    """The files in a corpus's folder, and the index that its loader makes of them.
 
     Args:
-        files: Relative path -> `Tone`, or the bytes of a file that is none.
+        files: Relative path -> `Tone`, or the bytes of another file.
         rows: path -> (speaker, emotion, text, take, intensity, duplicate_of).
         skipped: path -> reason.
     """
@@ -39,7 +39,7 @@ class Tree:
 
 
 def write(root: Path, files: dict[str, Tone | bytes]) -> Path:
-    """Lay the files out below `root`, and return it."""
+    """Write the files below `root`, and return it."""
     for name, content in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
