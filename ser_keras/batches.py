@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 
 MAX_FRAMES = 100_000
-_BAND_EPSILON = 1e-6  # of `band_clip`
-_FITTED = ("feature", "scalar")  # kinds that need statistics of the training clips
+_BAND_EPSILON = 1e-6  # added to the deviation by "band_clip"
+_FITTED = ("feature", "scalar")  # use statistics of the training clips
 _CHOICES = {
     "fit": ("pad", "crop", "squeeze", "resize", "mean"),
     "axes": ("time_first", "feature_first"),
@@ -31,24 +31,30 @@ class BatchSpec:
     """How clips of any length become the inputs of a network.
 
     Args:
-        frames: Length that every clip gets; None means the longest of its batch.
-        fit: How it gets there. "pad" and "crop" add `pad_value` on the right or cut there;
-            "squeeze" adds likewise, but resamples what is longer, as if each feature were a sound;
-            "resize" interpolates linearly along time, first and last frame kept; "mean" leaves the
-            mean over time alone.
-        pad_value: What is added.
-        axes: "time_first" is (frames, features), "feature_first" (features, frames).
-        channel: Whether an axis of one channel comes last.
-        mask: Whether the network also takes which frames are of the clip.
-        normalize: "none"; "clip" takes from each clip its mean over everything and divides by its
-            deviation; "band_clip" does so with each band of each clip, with 1e-6 added to the
-            deviation; "feature" and "scalar" use mean and deviation of the training clips, for each
-            feature or one for all.
-        normalize_after_padding: Whether what was padded takes part; else zero means the mean.
-        fit_on: Roles of the clips that the statistics are of.
+        frames: Number of frames that every clip gets; None means those of the longest clip in the
+            batch.
+        fit: How a clip gets that length. "pad" and "crop" are the same: a short clip is padded with
+            `pad_value` on the right, a long one is cut there. "squeeze" pads a short clip too, but
+            resamples a long one, as if each feature were a sound. "resize" interpolates linearly
+            along time and keeps the first and the last frame. "mean" takes the mean over time.
+        pad_value: Value of the frames that are added.
+        axes: "time_first" for (frames, features), "feature_first" for (features, frames).
+        channel: Whether to add an axis of one channel at the end.
+        mask: Whether the network has a second input that marks the frames of the clip itself.
+        normalize: How values are scaled. "none" leaves them. "clip" subtracts the mean of the clip
+            and divides by its standard deviation. "band_clip" does so for each band of the clip,
+            with 1e-6 added to the deviation. "feature" and "scalar" use mean and deviation of the
+            training clips, one pair for each feature or one for all.
+        normalize_after_padding: Whether padding is normalised too. If not, a padded zero is the
+            mean.
+        fit_on: Roles of the clips that mean and deviation are computed from.
 
     Raises:
-        SerKerasError: A value that is none of these, or two that do not fit together.
+        SerKerasError: A value is not accepted, or two do not fit together.
+
+    Example:
+        >>> BatchSpec(frames=130, fit="resize", normalize="clip").shapes(40)
+        {'features': (130, 40)}
     """
 
     frames: int | None = None
@@ -62,26 +68,22 @@ class BatchSpec:
     fit_on: tuple[str, ...] = ("train",)
 
     def __post_init__(self):
-        if isinstance(self.fit_on, list):  # as JSON has it
+        if isinstance(self.fit_on, list):  # JSON has no tuples
             object.__setattr__(self, "fit_on", tuple(self.fit_on))
         for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in choices or type(value) is not type(choices[0]):
-                raise _refusal(name, value, "one of " + ", ".join(map(repr, choices)))
-        if self.frames is not None and not (
-            type(self.frames) is int and 1 <= self.frames <= MAX_FRAMES
-        ):
-            raise _refusal("frames", self.frames, f"an integer from 1 to {MAX_FRAMES}, or None")
+            check_choice(f"batch.{name}", getattr(self, name), choices)
+        check_number("batch.frames", self.frames, 1, MAX_FRAMES, whole=True, optional=True)
         if type(self.pad_value) not in (int, float) or not math.isfinite(self.pad_value):
-            raise _refusal("pad_value", self.pad_value, "a finite number")
+            raise refused("batch.pad_value", self.pad_value, "a finite number")
         object.__setattr__(self, "pad_value", float(self.pad_value))
         if self.fit == "mean" and self.mask:
-            raise _refusal("mask", True, "False where fit is 'mean': no frames are left")
+            raise refused("batch.mask", True, "False where fit is 'mean': no frames are left")
         if self.frames is None and self.fit in ("squeeze", "resize"):
-            raise _refusal("frames", None, f"a number where fit is {self.fit!r}")
+            raise refused("batch.frames", None, f"a number where fit is {self.fit!r}")
         if self.frames is None and self.fit != "mean" and self.normalize_after_padding:
             # else a clip's features would depend on its neighbours in the batch
-            raise _refusal("frames", None, "a number where normalize_after_padding is True")
+            accepted = "a number where normalize_after_padding is True"
+            raise refused("batch.frames", None, accepted)
 
     def shapes(self, n_features: int) -> dict[str, tuple[int | None, ...]]:
         """Return the shape of each input, without the batch axis.
@@ -90,17 +92,19 @@ class BatchSpec:
             >>> BatchSpec(frames=130, mask=True).shapes(40)
             {'features': (130, 40), 'mask': (130,)}
         """
-        shape = (self.frames, n_features)
+        shape: tuple[int | None, ...] = (self.frames, n_features)
         if self.fit == "mean":
             shape = (n_features,)
         elif self.axes == "feature_first":
             shape = (n_features, self.frames)
         shapes = {"features": (*shape, 1) if self.channel else shape}
-        return shapes | {"mask": (self.frames,)} if self.mask else shapes
+        if self.mask:
+            shapes["mask"] = (self.frames,)
+        return shapes
 
     @property
     def one_by_one(self) -> bool:
-        """Whether a clip's answer would depend on its batch: it is padded to it, without a mask."""
+        """Whether clips must be batched alone: padding without a mask would change the result."""
         return self.frames is None and self.fit != "mean" and not self.mask
 
     def to_json(self) -> dict:
@@ -112,7 +116,7 @@ class BatchSpec:
         """Return the spec that `to_json` was taken from.
 
         Raises:
-            SerKerasError: Not a dictionary, an unknown key, or a value as above.
+            SerKerasError: It is not a dictionary, has an unknown key, or a value is not accepted.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(value, dict) or not value.keys() <= names:
@@ -122,15 +126,16 @@ class BatchSpec:
 
 @dataclass(frozen=True)
 class Normalization:
-    """Mean and deviation that are taken from the features.
+    """Mean and standard deviation with which features are normalised.
 
     Args:
-        kind: As `BatchSpec.normalize`.
-        mean: One for each feature ("feature"), one for all ("scalar"), none for the other kinds.
-        std: As `mean`; above zero.
+        kind: One of the choices of `BatchSpec.normalize`.
+        mean: Mean of each feature ("feature"), one mean for all ("scalar"), or nothing for the
+            other kinds.
+        std: Standard deviations, as many as means, all above zero.
 
     Raises:
-        SerKerasError: Statistics that do not fit the kind, or are no numbers to divide by.
+        SerKerasError: The statistics do not fit the kind, or cannot be divided by.
     """
 
     kind: str = "none"
@@ -138,11 +143,11 @@ class Normalization:
     std: tuple[float, ...] = ()
 
     def __post_init__(self):
-        wanted = len(self.mean) if self.kind == "feature" else int(self.kind == "scalar")
+        n_values = len(self.mean) if self.kind == "feature" else int(self.kind == "scalar")
         if (
             self.kind not in _CHOICES["normalize"]
-            or not len(self.mean) == len(self.std) == wanted
-            or (self.kind == "feature" and not wanted)
+            or not len(self.mean) == len(self.std) == n_values
+            or (self.kind == "feature" and not n_values)
             or not all(type(x) is float and math.isfinite(x) for x in (*self.mean, *self.std))
             or not all(x > 0 for x in self.std)
         ):
@@ -150,32 +155,37 @@ class Normalization:
 
     @classmethod
     def fit(cls, clips: Iterable[np.ndarray], spec: BatchSpec) -> Normalization:
-        """Return the statistics of clips, read once and not kept.
+        """Return the statistics of clips, in one pass that keeps no clip in memory.
 
-        They are those of scikit-learn's `StandardScaler`: population deviation, and 1 where a
-        column is constant. Parts are merged after Chan, Golub and LeVeque (1979), so that no sum of
-        squares loses the digits that matter.
+        They equal those of scikit-learn's `StandardScaler`: the deviation is the population's, and
+        1 where a column is constant. Clips are merged after Chan, Golub and LeVeque (1979), so that
+        no sum of squares loses the digits that matter.
 
         Args:
-            clips: Matrices (frames, n_features); not touched where `spec` needs no statistics.
-            spec: Says the kind, and whether clips are padded first.
+            clips: Arrays (frames, n_features); not read if `spec` needs no statistics.
+            spec: Spec that names the kind, and says whether clips are padded first.
 
         Raises:
             SerKerasError: There are no clips.
+
+        Example:
+            >>> Normalization.fit([np.array([[1.0], [3.0]])], BatchSpec())
+            Normalization(kind='feature', mean=(2.0,), std=(1.0,))
         """
         if spec.normalize not in _FITTED:
             return cls(spec.normalize)
-        count, mean, squares = 0, 0.0, 0.0
+        count, mean, squares = 0, np.zeros(1), np.zeros(1)
+        frames = spec.frames or 1  # 1 is for fit "mean", which leaves one frame
         for clip in clips:
             rows = np.asarray(clip, np.float64)
-            rows = _fit_length(rows, spec, spec.frames) if spec.normalize_after_padding else rows
+            rows = _fit_length(rows, spec, frames) if spec.normalize_after_padding else rows
             rows = rows.reshape(-1, 1) if spec.normalize == "scalar" else rows
             center = rows.mean(axis=0)
-            apart = center - mean
+            shift = center - mean
             total = count + len(rows)
-            mean = mean + apart * len(rows) / total
+            mean = mean + shift * len(rows) / total
             squares = squares + np.square(rows - center).sum(axis=0)
-            squares = squares + np.square(apart) * count * len(rows) / total
+            squares = squares + np.square(shift) * count * len(rows) / total
             count = total
         if not count:
             raise SerKerasError("normalization", "there is no clip to fit it on", "Give more clips")
@@ -194,7 +204,7 @@ class Normalization:
         """Return the statistics that `to_json` was taken from.
 
         Raises:
-            SerKerasError: Of another form, or statistics as above.
+            SerKerasError: It has another form, or the statistics do not fit the kind.
         """
         if (
             not isinstance(value, dict)
@@ -208,20 +218,26 @@ class Normalization:
 def assemble(
     clips: Sequence[np.ndarray], spec: BatchSpec, normalization: Normalization
 ) -> dict[str, np.ndarray]:
-    """Return the inputs of a network for some clips.
+    """Return the inputs of a network for a batch of clips.
 
     Args:
-        clips: Matrices (frames, n_features), as `features.extract` returns them.
-        spec: What becomes of them.
-        normalization: Of the kind that `spec` names.
+        clips: Arrays (frames, n_features), as `features.extract` returns them.
+        spec: Form of the batch.
+        normalization: Statistics of the kind that `spec` names.
 
     Returns:
-        "features": float32 (batch, ...) in the shape that `spec.shapes` tells, and "mask": bool
-        (batch, frames), true where a frame is of the clip, if `spec.mask`.
+        "features": float32 (batch, ...), shaped as `spec.shapes` says, and, if `spec.mask`, "mask":
+        bool (batch, frames), True for the frames of the clip itself.
 
     Raises:
-        SerKerasError: No clips, statistics of another kind or number of features, or a clip without
-            frames.
+        SerKerasError: There are no clips, a clip has no frames, or the statistics are of another
+            kind or of another number of features.
+
+    Example:
+        >>> clips = [np.zeros((2, 40), np.float32), np.zeros((3, 40), np.float32)]
+        >>> batch = assemble(clips, BatchSpec(normalize="none", mask=True), Normalization())
+        >>> batch["features"].shape, batch["mask"].tolist()
+        ((2, 3, 40), [[True, True, False], [True, True, True]])
     """
     if not len(clips):
         raise SerKerasError("batch", "has no clips", "Give at least one")
@@ -246,7 +262,7 @@ def assemble(
         features = features[:, 0]
     elif spec.axes == "feature_first":
         features = features.swapaxes(1, 2)
-    inputs = {"features": features[..., None] if spec.channel else features}
+    inputs: dict[str, np.ndarray] = {"features": features[..., None] if spec.channel else features}
     if spec.mask:
         lengths = [frames if spec.fit == "resize" else len(clip) for clip in clips]
         inputs["mask"] = np.arange(frames) < np.array(lengths)[:, None]
@@ -254,7 +270,7 @@ def assemble(
 
 
 def _fit_length(clip: np.ndarray, spec: BatchSpec, frames: int) -> np.ndarray:
-    """Return a clip (frames, n_features) of the wanted length."""
+    """Return a clip as (frames, n_features), or (1, n_features) if `spec.fit` is "mean"."""
     if spec.fit == "mean":
         return clip.mean(axis=0, keepdims=True)
     if spec.fit == "resize":
@@ -279,7 +295,3 @@ def _normalize(clip: np.ndarray, normalization: Normalization) -> np.ndarray:
     if kind == "band_clip":
         return (clip - clip.mean(axis=0)) / (clip.std(axis=0) + _BAND_EPSILON)
     return (clip - np.array(normalization.mean)) / np.array(normalization.std)
-
-
-def _refusal(name: str, value: object, wanted: str) -> SerKerasError:
-    return SerKerasError(f"batch.{name}", f"cannot be {value!r}", f"Give {wanted}")

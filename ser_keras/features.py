@@ -1,7 +1,7 @@
 """Waveform to frames: MFCC and log-mel as librosa computes them, in one vectorised pass.
 
-Equal to `librosa.feature.mfcc` and to `power_to_db(melspectrogram(...))` within 0.01 (tested), but
-librosa is not imported: that alone costs more than the features of a thousand clips.
+Results equal `librosa.feature.mfcc` and `power_to_db(melspectrogram(...))` within 0.01 (tested).
+librosa is not imported, because its import takes longer than the features of a thousand clips.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
 
-# 128 frames of 2048 are 1 MB of float32, as is their spectrum: most clips are one block, and memory
-# stays flat however long the recording is. Smaller blocks cost 6 % (64) to 20 % (16) more time.
+# 128 frames of 2048 are 1 MB of float32, and so is their spectrum. Most clips fit into one block,
+# and memory stays flat however long a recording is. Blocks of 64 take 6 % more time, of 16 20 %.
 _BLOCK_FRAMES = 128
-# Filters are multiplied in this many groups, each with the bins that it touches alone: 8 groups of
-# 16 took 32 us a clip, the dense matrix 240 us, `np.add.reduceat` over the two slopes 80 us each.
+# The filters are multiplied in this many groups, each with only the bins that it covers: 8 groups
+# of 16 took 32 us a clip, the dense matrix 240 us, `np.add.reduceat` over two slopes 80 us each.
 _FILTER_GROUPS = 8
-_ALGORITHM = "1"  # part of every key: a change of what `extract` returns must make caches stale
+_ALGORITHM = "1"  # part of every key, so that caches become stale when `extract` changes
 
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}  # a in a - (1 - a) cos(2 pi t / length)
 _CHOICES = {
@@ -36,7 +36,7 @@ _CHOICES = {
     "center": (True, False),
     "htk": (True, False),
 }
-_INTEGERS = {  # lowest, highest
+_WHOLE_NUMBERS = {  # lowest, highest
     "sample_rate": (1_000, 768_000),
     "n_fft": (16, 65_536),
     "win_length": (2, 65_536),
@@ -62,28 +62,28 @@ class FeatureSpec:
 
     Args:
         kind: "mfcc" (`librosa.feature.mfcc`) or "log_mel" (`power_to_db(melspectrogram(...))`).
-        sample_rate: Hz to which a clip is resampled.
+        sample_rate: Sample rate in Hz to which a clip is resampled.
         offset: Seconds skipped at the start of a clip, before resampling.
         duration: Seconds read after the offset; None reads to the end.
-        n_fft: Samples of a frame.
-        win_length: Samples of the window, in the middle of the frame; None means `n_fft`.
-        hop_length: Samples from frame to frame.
+        n_fft: Samples in a frame.
+        win_length: Samples in the window, in the middle of the frame; None means `n_fft`.
+        hop_length: Samples from the start of a frame to the start of the next.
         window: "hann" or "hamming", periodic.
         center: Whether frame t is centred on sample t x hop_length.
-        pad_mode: "constant" (zeros) or "reflect", used where `center`.
-        n_mels: Bands.
-        fmin: Hz where the lowest band begins.
-        fmax: Hz where the highest band ends; None means half the sample rate.
+        pad_mode: "constant" (zeros) or "reflect"; only used with `center`.
+        n_mels: Number of mel bands.
+        fmin: Lower end of the lowest band in Hz.
+        fmax: Upper end of the highest band in Hz; None means half the sample rate.
         mel_norm: "slaney" gives each band the same area, None the same height.
-        htk: Whether the mel scale is HTK's; else Slaney's.
+        htk: Whether the mel scale is HTK's rather than Slaney's.
         power: Exponent of the magnitude.
-        ref: The power of 0 dB: 1.0, or "max" for the clip's loudest.
-        amin: The lowest power that is told apart.
-        top_db: Range below the loudest bin of the clip; None keeps everything.
-        n_mfcc: Coefficients, for "mfcc".
+        ref: Power that becomes 0 dB: 1.0, or "max" for the largest power in the clip.
+        amin: Lowest power; anything below is raised to it.
+        top_db: Range in dB below the loudest bin of the clip; None keeps everything.
+        n_mfcc: Number of coefficients for "mfcc".
 
     Raises:
-        SerKerasError: A value is of another type or out of range.
+        SerKerasError: A value has the wrong type or is out of range.
 
     Example:
         >>> FeatureSpec(kind="mfcc", duration=3.0).frames(66_150)
@@ -113,25 +113,21 @@ class FeatureSpec:
 
     def __post_init__(self):
         for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if not any(value == choice and _kin(value, choice) for choice in choices):
-                raise _refusal(name, value, "one of " + ", ".join(map(repr, choices)))
-            object.__setattr__(self, name, choices[choices.index(value)])
-        for name, (low, high) in (_INTEGERS | _NUMBERS).items():
-            value = getattr(self, name)
-            if value is None and name in _OPTIONAL:
-                continue
-            kind, types = (int, (int,)) if name in _INTEGERS else (float, (int, float))
-            if isinstance(value, bool) or not isinstance(value, types) or not low <= value <= high:
-                raise _refusal(name, value, f"{kind.__name__} from {low} to {high}")
-            object.__setattr__(self, name, kind(value))  # 0 and 0.0 must have the same key
+            choice = check_choice(f"features.{name}", getattr(self, name), choices)
+            object.__setattr__(self, name, choice)
+        for name, (low, high) in (_WHOLE_NUMBERS | _NUMBERS).items():
+            kind = {"whole": name in _WHOLE_NUMBERS, "optional": name in _OPTIONAL}
+            number = check_number(f"features.{name}", getattr(self, name), low, high, **kind)
+            object.__setattr__(self, name, number)  # 0 and 0.0 must have the same key
         if self.win_length is not None and self.win_length > self.n_fft:
-            raise _refusal("win_length", self.win_length, f"at most n_fft ({self.n_fft})")
+            accepted = f"at most n_fft ({self.n_fft})"
+            raise refused("features.win_length", self.win_length, accepted)
         nyquist = self.sample_rate / 2
         if not self.fmin < (self.fmax or nyquist) <= nyquist:
-            raise _refusal("fmax", self.fmax, f"above fmin ({self.fmin}) and at most {nyquist}")
+            accepted = f"a frequency above fmin ({self.fmin}) and at most {nyquist}"
+            raise refused("features.fmax", self.fmax, accepted)
         if self.kind == "mfcc" and self.n_mfcc > self.n_mels:
-            raise _refusal("n_mfcc", self.n_mfcc, f"at most n_mels ({self.n_mels})")
+            raise refused("features.n_mfcc", self.n_mfcc, f"at most n_mels ({self.n_mels})")
 
     @property
     def key(self) -> str:
@@ -140,11 +136,11 @@ class FeatureSpec:
 
     @property
     def n_features(self) -> int:
-        """Columns of what `extract` returns."""
+        """Number of features in a frame."""
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
     def frames(self, samples: int) -> int:
-        """Return how many frames a clip of so many samples (at `sample_rate`) has."""
+        """Return the number of frames in a clip with this number of samples at `sample_rate`."""
         if self.center:
             return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
         return max(0, 1 + (samples - self.n_fft) // self.hop_length)
@@ -158,7 +154,8 @@ class FeatureSpec:
         """Return the spec that `to_json` was taken from.
 
         Raises:
-            SerKerasError: Not a dictionary, an unknown key, no kind, or a value out of range.
+            SerKerasError: It is not a dictionary, has an unknown key or no kind, or a value is out
+                of range.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(value, dict) or "kind" not in value or not value.keys() <= names:
@@ -169,59 +166,67 @@ class FeatureSpec:
 def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.ndarray:
     """Return the frames of a clip.
 
-    A loop over clips loses nothing: what depends on the spec alone is computed once.
+    Calling this in a loop is fast: whatever depends on the spec alone is computed once.
 
     Args:
-        samples: (samples,) mono floats at `spec.sample_rate`, as `audio.read` returns them; offset
-            and duration have been applied by then.
-        spec: What to compute.
-        few: Whether this process extracts a few clips only. Then numpy transforms them: it takes 6
-            times as long as scipy, but scipy takes as long to be imported as 60 clips. The two
-            differ by the rounding of the last bit.
+        samples: Mono floats (samples,) at `spec.sample_rate`, as `audio.read` returns them, with
+            `spec.offset` and `spec.duration` already applied.
+        spec: Features to compute.
+        few: Whether the process will extract only a few clips. If so, the Fourier transforms are
+            numpy's. They take 6 times as long as scipy's, but the import of scipy takes as long as
+            60 clips. The results of the two differ in the last bit, by rounding.
 
     Returns:
-        (frames, spec.n_features) float32.
+        float32 (frames, spec.n_features).
 
     Raises:
-        SerKerasError: No samples, or fewer than a frame where frames are not centred.
+        SerKerasError: There are no samples, or less than one frame and `spec.center` is False.
+
+    Example:
+        >>> extract(np.ones(66_150, np.float32), FeatureSpec(kind="mfcc"), few=True).shape
+        (130, 40)
     """
     if few:
-        from numpy.fft import rfft
+        rfft = np.fft.rfft
     else:
-        from scipy.fft import rfft
+        import scipy.fft
+
+        rfft = scipy.fft.rfft
 
     samples = np.asarray(samples, dtype=np.float32)
     frames = spec.frames(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
         raise SerKerasError("samples", "are too few for one frame", "Give a longer mono clip")
-    plan = _plan(spec)
+    constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
-    mel = np.zeros((frames, spec.n_mels), plan.window.dtype)
+    mel = np.zeros((frames, spec.n_mels), constants.window.dtype)
     for start in range(0, frames, _BLOCK_FRAMES):
         block = slice(start, start + _BLOCK_FRAMES)
-        power = np.abs(rfft(framed[block] * plan.window))  # (block, 1 + n_fft / 2)
+        power = np.abs(rfft(framed[block] * constants.window))  # (block, 1 + n_fft / 2)
         power = np.square(power, out=power) if spec.power == 2 else power**spec.power
-        for group in plan.groups:
+        for group in constants.groups:
             np.matmul(power[:, group.bins], group.weights, out=mel[block, group.bands])
     decibel = _decibel(mel, spec)
-    return decibel @ plan.cosines if spec.kind == "mfcc" else decibel.astype(np.float32, copy=False)
+    if spec.kind == "mfcc":
+        return decibel @ constants.cosines
+    return decibel.astype(np.float32, copy=False)
 
 
 def band_frequencies(spec: FeatureSpec) -> np.ndarray:
-    """Return the Hz at which each mel band peaks, (n_mels,)."""
+    """Return the frequency in Hz at which each mel band has its peak, (n_mels,)."""
     return _corners(spec)[1:-1]
 
 
 class _Group(NamedTuple):
-    """Neighbouring filters with the bins that any of them touches."""
+    """Neighbouring filters and the bins that they cover together."""
 
     bands: slice
     bins: slice
     weights: np.ndarray  # (bins, bands)
 
 
-class _Plan(NamedTuple):
-    """What depends on the spec alone."""
+class _Constants(NamedTuple):
+    """Arrays that depend on the spec alone."""
 
     window: np.ndarray  # (n_fft,)
     groups: tuple[_Group, ...]
@@ -229,13 +234,18 @@ class _Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=32)
-def _plan(spec: FeatureSpec) -> _Plan:
+def _constants(spec: FeatureSpec) -> _Constants:
     # A float32 transform has a floor about 130 dB below the frame's peak. Where a range of at most
     # 100 dB is kept, nobody sees it (0.005 dB); where everything is kept, it raises nearly empty
     # bands (2 dB on real clips, 10 dB on tones), so there the same path runs in float64, at 1.7
     # times the time.
     single = spec.top_db is not None and spec.top_db <= 100
     dtype = np.float32 if single else np.float64
+    length = spec.win_length or spec.n_fft
+    start = (spec.n_fft - length) // 2
+    a = _WINDOWS[spec.window]
+    window = np.zeros(spec.n_fft)  # periodic; a window shorter than the frame has zeros beside it
+    window[start : start + length] = a - (1 - a) * np.cos(2 * np.pi / length * np.arange(length))
     filters = _mel_filters(spec)  # (n_mels, bins)
     groups = []
     for bands in np.array_split(np.arange(spec.n_mels), min(_FILTER_GROUPS, spec.n_mels)):
@@ -247,17 +257,7 @@ def _plan(spec: FeatureSpec) -> _Plan:
     cosines = np.cos(np.pi / spec.n_mels * np.outer(band, np.arange(spec.n_mfcc)))
     cosines *= np.sqrt(2 / spec.n_mels)  # DCT-II, orthonormal
     cosines[:, 0] /= np.sqrt(2)
-    return _Plan(_window(spec).astype(dtype), tuple(groups), cosines.astype(np.float32))
-
-
-def _window(spec: FeatureSpec) -> np.ndarray:
-    """Return the window (n_fft,), periodic, with zeros where it is shorter than the frame."""
-    length = spec.win_length or spec.n_fft
-    a = _WINDOWS[spec.window]
-    window = np.zeros(spec.n_fft)
-    start = (spec.n_fft - length) // 2
-    window[start : start + length] = a - (1 - a) * np.cos(2 * np.pi / length * np.arange(length))
-    return window
+    return _Constants(window.astype(dtype), tuple(groups), cosines.astype(np.float32))
 
 
 def _mel_filters(spec: FeatureSpec) -> np.ndarray:
@@ -273,7 +273,7 @@ def _mel_filters(spec: FeatureSpec) -> np.ndarray:
 
 
 def _corners(spec: FeatureSpec) -> np.ndarray:
-    """Return the Hz between which each triangle rises and falls, (n_mels + 2,)."""
+    """Return the corners of the triangles in Hz, (n_mels + 2,)."""
     low, high = (_to_mel(hz, spec.htk) for hz in (spec.fmin, spec.fmax or spec.sample_rate / 2))
     return _to_hz(np.linspace(low, high, spec.n_mels + 2), spec.htk)
 
@@ -303,7 +303,7 @@ def _frame(samples: np.ndarray, frames: int, spec: FeatureSpec) -> np.ndarray:
             padded = np.zeros(len(samples) + 2 * half, np.float32)
             padded[half : half + len(samples)] = samples
         else:
-            padded = np.pad(samples, half, mode=spec.pad_mode)
+            padded = np.pad(samples, half, mode="reflect")
     else:
         padded = np.ascontiguousarray(samples)
     step = padded.itemsize
@@ -322,12 +322,3 @@ def _decibel(mel: np.ndarray, spec: FeatureSpec) -> np.ndarray:
     if spec.top_db is not None:
         np.maximum(mel, mel.max() - spec.top_db, out=mel)
     return mel
-
-
-def _kin(value: object, choice: object) -> bool:
-    """Whether the two are of one kind: True equals 1 in Python, but is no number here."""
-    return isinstance(value, bool) == isinstance(choice, bool)
-
-
-def _refusal(name: str, value: object, wanted: str) -> SerKerasError:
-    return SerKerasError(f"features.{name}", f"cannot be {value!r}", f"Give {wanted}")

@@ -38,7 +38,7 @@ def test_short_clips_are_padded_and_long_ones_cut_on_the_right(fit):
     assert batch["mask"].tolist() == [[True, True, False, False], [True] * 4]
 
 
-def test_without_a_length_the_longest_of_the_batch_decides():
+def test_without_frames_the_longest_clip_of_the_batch_sets_the_length():
     batch = assemble(clips(2, 5), plain(mask=True), NONE)
     assert batch["features"].shape == (2, 5, 3)
     assert batch["mask"].sum(axis=1).tolist() == [2, 5]
@@ -61,23 +61,23 @@ def test_squeezing_pads_short_clips_and_resamples_long_ones_as_librosa_does_soun
     batch = assemble([short, even, long, longer], plain(frames=8, fit="squeeze", mask=True), NONE)
     assert np.array_equal(batch["features"][0], np.vstack([short, np.zeros((3, 3))]))
     assert np.array_equal(batch["features"][1], even)
-    for clip, found in zip((long, longer), batch["features"][2:], strict=True):
+    for clip, result in zip((long, longer), batch["features"][2:], strict=True):
         expected = librosa.resample(clip.T, orig_sr=len(clip), target_sr=8).T[:8]
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)  # of float32 around -300
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-3)  # float32 around -300
     assert batch["mask"].sum(axis=1).tolist() == [5, 8, 8, 8]
 
 
 @pytest.mark.parametrize("length", range(257, 600, 7))
 def test_squeezing_any_length_fills_every_frame(length):
     ramp = np.linspace(1, 2, length, dtype=np.float32)[:, None]
-    (found,) = assemble([ramp], plain(frames=256, fit="squeeze"), NONE)["features"]
+    (result,) = assemble([ramp], plain(frames=256, fit="squeeze"), NONE)["features"]
     middle = slice(32, -32)  # the ends ring: beyond them lies zero
     expected = np.interp(np.arange(256) * length / 256, np.arange(length), ramp[:, 0])
-    np.testing.assert_allclose(found[middle, 0], expected[middle], atol=0.02)
-    assert found[-1, 0] > 0.5
+    np.testing.assert_allclose(result[middle, 0], expected[middle], atol=0.02)
+    assert result[-1, 0] > 0.5
 
 
-def test_the_mean_over_time_leaves_one_value_a_feature():
+def test_the_mean_over_time_is_one_value_for_each_feature():
     clip = np.array([[1, 10], [3, 30]], np.float32)
     assert assemble([clip], plain(fit="mean"), NONE)["features"].tolist() == [[2, 20]]
     spec = plain(fit="mean", channel=True, axes="feature_first")
@@ -98,15 +98,15 @@ def test_shapes_are_those_of_the_batch(fit, axes, channel):
     assert shapes["features"][-1] == 1 or not channel
 
 
-def test_an_open_length_is_an_open_axis():
+def test_without_frames_the_time_axis_has_no_size():
     assert plain(mask=True).shapes(40) == {"features": (None, 40), "mask": (None,)}
     assert plain(axes="feature_first", channel=True).shapes(40) == {"features": (40, None, 1)}
 
 
 def test_feature_first_is_the_transpose():
-    some = clips(2, 6)
-    first = assemble(some, plain(frames=4), NONE)["features"]
-    other = assemble(some, plain(frames=4, axes="feature_first"), NONE)["features"]
+    several = clips(2, 6)
+    first = assemble(several, plain(frames=4), NONE)["features"]
+    other = assemble(several, plain(frames=4, axes="feature_first"), NONE)["features"]
     assert np.array_equal(first.transpose(0, 2, 1), other)
 
 
@@ -115,36 +115,36 @@ def test_feature_first_is_the_transpose():
 @pytest.mark.parametrize("after_padding", [False, True])
 def test_statistics_are_those_of_scikit_learn(kind, fit, after_padding):
     preprocessing = pytest.importorskip("sklearn.preprocessing")
-    some = clips(2, 9, 5, 4)
-    some[0][:, 2] = some[1][:, 2] = some[2][:, 2] = some[3][:, 2] = -300.25
+    several = clips(2, 9, 5, 4)
+    several[0][:, 2] = several[1][:, 2] = several[2][:, 2] = several[3][:, 2] = -300.25
     spec = BatchSpec(frames=5, fit=fit, normalize=kind, normalize_after_padding=after_padding)
-    before = some
+    before = several
     if after_padding:
-        before = assemble(some, plain(frames=5, fit=fit), NONE)["features"].reshape(4, -1, 3)
+        before = assemble(several, plain(frames=5, fit=fit), NONE)["features"].reshape(4, -1, 3)
     rows = np.concatenate(list(before)).astype(np.float64)
     rows = rows.reshape(-1, 1) if kind == "scalar" else rows
     scaler = preprocessing.StandardScaler().fit(rows)
-    found = Normalization.fit(iter(some), spec)
-    assert found.kind == kind
+    result = Normalization.fit(iter(several), spec)
+    assert result.kind == kind
     tolerance = 1e-5 if after_padding else 1e-12  # `assemble` has rounded -300 to float32
-    np.testing.assert_allclose(found.mean, scaler.mean_, rtol=tolerance)
-    np.testing.assert_allclose(found.std, scaler.scale_, rtol=tolerance)
+    np.testing.assert_allclose(result.mean, scaler.mean_, rtol=tolerance)
+    np.testing.assert_allclose(result.std, scaler.scale_, rtol=tolerance)
 
 
 def test_scaled_batches_are_those_of_scikit_learn():
     preprocessing = pytest.importorskip("sklearn.preprocessing")
-    some = clips(5, 5, 5)
+    several = clips(5, 5, 5)
     spec = BatchSpec(frames=5, normalize="scalar", normalize_after_padding=True)
-    column = np.concatenate(some).reshape(-1, 1).astype(np.float64)
+    column = np.concatenate(several).reshape(-1, 1).astype(np.float64)
     expected = preprocessing.StandardScaler().fit_transform(column).reshape(3, 5, 3)
-    found = assemble(some, spec, Normalization.fit(some, spec))["features"]
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)  # float32
+    result = assemble(several, spec, Normalization.fit(several, spec))["features"]
+    np.testing.assert_allclose(result, expected, rtol=1e-6, atol=1e-6)  # float32
 
 
 def test_a_large_mean_does_not_swallow_the_deviation():
     clip = np.array([[1e6 - 1], [1e6 + 1]])
-    found = Normalization.fit([clip] * 1_000, BatchSpec())
-    assert found == Normalization("feature", (1e6,), (1.0,))
+    result = Normalization.fit([clip] * 1_000, BatchSpec())
+    assert result == Normalization("feature", (1e6,), (1.0,))
 
 
 def test_fitting_keeps_no_clip():
@@ -157,10 +157,10 @@ def test_fitting_keeps_no_clip():
     Normalization.fit(stream(500), BatchSpec())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 20 * 100 * 40 * 8  # some clips in float64, not 500
+    assert peak < 20 * 100 * 40 * 8  # a few clips in float64, not 500
 
 
-def test_padding_after_normalising_is_the_mean_and_before_it_takes_part():
+def test_padding_is_the_mean_unless_it_is_normalised_too():
     clip = np.array([[1.0], [3.0]], np.float32)
     before = BatchSpec(frames=4, normalize="feature")
     assert Normalization.fit([clip], before) == Normalization("feature", (2.0,), (1.0,))
@@ -175,9 +175,9 @@ def test_a_clip_is_scaled_by_its_own_mean_and_deviation():
     spec = BatchSpec(frames=3, normalize="clip")
     normalization = Normalization.fit([], spec)
     assert normalization == Normalization("clip")
-    found = assemble([clip, 9 * np.ones((2, 2))], spec, normalization)["features"]
-    assert found[0].tolist() == [[-1, -1], [1, 1], [0, 0]]
-    assert not found[1].any()  # a constant clip
+    result = assemble([clip, 9 * np.ones((2, 2))], spec, normalization)["features"]
+    assert result[0].tolist() == [[-1, -1], [1, 1], [0, 0]]
+    assert not result[1].any()  # a constant clip
 
 
 def test_each_band_of_a_clip_is_scaled_alone_padding_included():
@@ -185,28 +185,28 @@ def test_each_band_of_a_clip_is_scaled_alone_padding_included():
     spec = BatchSpec(
         frames=4, axes="feature_first", normalize="band_clip", normalize_after_padding=True
     )
-    found = assemble([clip], spec, Normalization("band_clip"))["features"][0]
+    result = assemble([clip], spec, Normalization("band_clip"))["features"][0]
     first = np.array([-4, 4, 0, 0]) / (8**0.5 + 1e-6)
     second = np.array([3.5, 3.5, -3.5, -3.5]) / (3.5 + 1e-6)
-    np.testing.assert_allclose(found, [first, second], rtol=1e-6)  # float32
+    np.testing.assert_allclose(result, [first, second], rtol=1e-6)  # float32
 
 
 def test_the_neighbours_in_a_batch_change_nothing():
-    some = clips(3, 8, 5)
+    several = clips(3, 8, 5)
     for normalize in ("none", "clip", "feature", "scalar", "band_clip"):
         spec = BatchSpec(frames=6, normalize=normalize)
-        normalization = Normalization.fit(some, spec)
-        together = assemble(some, spec, normalization)["features"]
-        alone = [assemble([clip], spec, normalization)["features"][0] for clip in some]
+        normalization = Normalization.fit(several, spec)
+        together = assemble(several, spec, normalization)["features"]
+        alone = [assemble([clip], spec, normalization)["features"][0] for clip in several]
         assert np.array_equal(together, alone), normalize
 
 
-def test_clips_stay_as_they_were():
-    some = clips(3, 8)
-    for clip in some:
+def test_clips_are_not_changed():
+    several = clips(3, 8)
+    for clip in several:
         clip.flags.writeable = False  # as those of a memory-mapped store are
     spec = BatchSpec(frames=6, normalize="clip")
-    assemble(some, spec, Normalization.fit(some, spec))["features"][:] = 0
+    assemble(several, spec, Normalization.fit(several, spec))["features"][:] = 0
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_spec_survives_json(spec):
         ("fit_on", "train"),
     ],
 )
-def test_a_value_that_makes_no_sense_is_one_sentence_that_names_it(name, value):
+def test_an_invalid_value_is_one_sentence_that_names_it(name, value):
     with pytest.raises(SerKerasError, match=rf"^batch\.{name}: cannot be .*\. Give .*\.$"):
         BatchSpec.from_json({name: value})
 
@@ -265,15 +265,15 @@ def test_settings_that_do_not_fit_together_are_refused(options):
 
 
 @pytest.mark.parametrize("value", [None, [], {"frame": 3}])
-def test_what_is_no_spec_is_refused(value):
+def test_anything_but_a_spec_is_refused(value):
     with pytest.raises(SerKerasError, match="is not a batch spec"):
         BatchSpec.from_json(value)
 
 
 @pytest.mark.parametrize("kind", ["none", "clip", "feature", "scalar", "band_clip"])
 def test_a_normalization_survives_json(kind):
-    found = Normalization.fit(clips(3, 8), BatchSpec(frames=6, normalize=kind))
-    assert Normalization.from_json(json.loads(json.dumps(found.to_json()))) == found
+    result = Normalization.fit(clips(3, 8), BatchSpec(frames=6, normalize=kind))
+    assert Normalization.from_json(json.loads(json.dumps(result.to_json()))) == result
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_statistics_of_other_features_are_refused():
             assemble(clips(4), spec, normalization)
 
 
-def test_no_clips_and_clips_that_are_none_are_refused():
+def test_an_empty_batch_and_clips_of_a_wrong_shape_are_refused():
     with pytest.raises(SerKerasError, match="there is no clip to fit it on"):
         Normalization.fit([], BatchSpec())
     with pytest.raises(SerKerasError, match="has no clips"):

@@ -1,4 +1,4 @@
-"""Frames are computed once, kept in a file that any tool opens, and survive whatever happens."""
+"""Frames are computed once, stay in a file that any tool opens, and survive every damage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from ser_keras import audio
-from ser_keras.cache import FeatureStore, Memory
+from ser_keras.cache import ClipInfoCache, FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec, extract
 
@@ -47,11 +47,11 @@ def opened(monkeypatch):
     """The names of the files that are opened from now on."""
     names = []
     for name in ("read", "inspect"):
-        true = getattr(audio, name)
+        original = getattr(audio, name)
 
-        def watched(path, *arguments, true=true, **options):
+        def watched(path, *arguments, original=original, **options):
             names.append(Path(path).name)
-            return true(path, *arguments, **options)
+            return original(path, *arguments, **options)
 
         monkeypatch.setattr(audio, name, watched)
     return names
@@ -168,6 +168,16 @@ def test_threads_change_nothing_in_the_file(tmp_path, clips, contents):
     assert one.path.read_bytes() == three.path.read_bytes()
 
 
+def test_an_isolated_extractor_runs_in_other_processes(tmp_path, clips, contents):
+    def process_id(samples, spec):
+        return np.full((1, spec.n_features), os.getpid(), np.float32)
+
+    for isolated in (False, True):
+        store = FeatureStore(f"tones-{isolated}", SPEC, tmp_path, process_id, isolated=isolated)
+        store.fill(clips[:2], contents[:2])
+        assert (store[contents[0]][0, 0] != np.float32(os.getpid())) == isolated
+
+
 def test_a_clip_that_cannot_be_read_is_skipped_and_tried_again(tmp_path, clips, contents):
     bad = tmp_path / "bad.wav"
     bad.touch()
@@ -184,7 +194,7 @@ def test_a_clip_that_cannot_be_read_is_skipped_and_tried_again(tmp_path, clips, 
     assert np.array_equal(store["b" * 16], frames_of(bad))
 
 
-def test_a_clip_that_cannot_be_read_is_an_error_where_that_is_wanted(tmp_path, clips, contents):
+def test_a_clip_that_cannot_be_read_is_an_error_if_strict(tmp_path, clips, contents):
     store = FeatureStore("tones", SPEC, tmp_path / "cache")
     paths = [*clips, tmp_path / "no.wav"]
     with pytest.raises(SerKerasError, match=r"no\.wav: does not exist\."):
@@ -266,13 +276,13 @@ from ser_keras.features import FeatureSpec
 
 folder, clips, deadly = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
 spec = FeatureSpec(kind="mfcc", sample_rate=16_000, offset=0.1, n_mfcc=13)
-true = audio.read
+original = audio.read
 
 def read(path, *arguments, **options):
     if path.name == deadly:
         os.kill(os.getpid(), signal.SIGKILL)
     print(path.name, flush=True)
-    return true(path, *arguments, **options)
+    return original(path, *arguments, **options)
 
 audio.read = read
 paths = sorted(clips.iterdir())
@@ -284,7 +294,7 @@ assert len(store) == len(paths)
 """
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill so")
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_fill_that_is_killed_leaves_the_old_file(tmp_path, clips, contents):
     store = FeatureStore("tones", SPEC, tmp_path)
     store.fill(clips[:3], contents[:3])
@@ -338,18 +348,18 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path, clips):
 
 def test_a_warm_store_imports_nothing_and_opens_no_clip(tmp_path, clips, contents):
     FeatureStore("tones", SPEC, tmp_path).fill(clips, contents)
-    Memory(tmp_path).inspect(clips)
+    ClipInfoCache(tmp_path).inspect(clips)
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from ser_keras.cache import FeatureStore, Memory\n"
+        "from ser_keras.cache import FeatureStore, ClipInfoCache\n"
         "from ser_keras.features import FeatureSpec\n"
         "folder, clips = Path(sys.argv[1]), sorted(Path(sys.argv[2]).iterdir())\n"
-        "found, skipped = Memory(folder).inspect(clips)\n"
+        "known, skipped = ClipInfoCache(folder).inspect(clips)\n"
         "spec = FeatureSpec(kind='mfcc', sample_rate=16_000, offset=0.1, n_mfcc=13)\n"
         "store = FeatureStore('tones', spec, folder)\n"
-        "skipped += store.fill(clips, [clip.content for clip in found.values()])\n"
-        "frames = [store[clip.content] for clip in found.values()]\n"
+        "skipped += store.fill(clips, [clip.content for clip in known.values()])\n"
+        "frames = [store[clip.content] for clip in known.values()]\n"
         "heavy = 'joblib', 'tqdm', 'filelock', 'scipy', 'soundfile', 'soxr', 'pandas', 'librosa'\n"
         "print(len(frames), skipped, [name for name in heavy if name in sys.modules])"
     )
@@ -357,63 +367,65 @@ def test_a_warm_store_imports_nothing_and_opens_no_clip(tmp_path, clips, content
     assert process.communicate() == ("20 [] []\n", "")
 
 
-def test_clips_are_remembered(tmp_path, clips, opened):
-    first, skipped = Memory(tmp_path).inspect(clips)
+def test_a_known_clip_is_not_opened_again(tmp_path, clips, opened):
+    first, skipped = ClipInfoCache(tmp_path).inspect(clips)
     assert skipped == []
     assert sorted(opened) == [path.name for path in clips]
     opened.clear()
-    assert Memory(tmp_path).inspect(clips) == (first, [])
+    assert ClipInfoCache(tmp_path).inspect(clips) == (first, [])
     assert opened == []
     assert first[clips[4]] == audio.inspect(clips[4])
 
 
-def test_clips_come_under_the_objects_and_in_the_order_given(tmp_path, clips, monkeypatch):
+def test_clips_are_returned_by_the_given_objects_in_their_order(tmp_path, clips, monkeypatch):
     monkeypatch.chdir(clips[0].parent)
     given = [clips[7], "02.wav", str(clips[11]), clips[7]]
-    found, _ = Memory(tmp_path).inspect(given)
-    assert list(found) == given[:3]
-    again, _ = Memory(tmp_path).inspect([clips[2]])
-    assert again[clips[2]] == found["02.wav"]
+    known, _ = ClipInfoCache(tmp_path).inspect(given)
+    assert list(known) == given[:3]
+    again, _ = ClipInfoCache(tmp_path).inspect([clips[2]])
+    assert again[clips[2]] == known["02.wav"]
 
 
 def test_a_file_that_has_changed_is_read_again(tmp_path, opened):
     path = write_tone(tmp_path / "tone.wav", 300)
-    old = Memory(tmp_path).inspect([path])[0][path]
+    old = ClipInfoCache(tmp_path).inspect([path])[0][path]
     time = path.stat().st_mtime_ns
     write_tone(path, 400)  # as long as before
     os.utime(path, ns=(time + 1_000_000, time + 1_000_000))
-    new = Memory(tmp_path).inspect([path])[0][path]
+    new = ClipInfoCache(tmp_path).inspect([path])[0][path]
     assert new.content != old.content
     write_tone(path, 400, seconds=0.6)
     os.utime(path, ns=(time + 1_000_000, time + 1_000_000))
-    assert Memory(tmp_path).inspect([path])[0][path].duration == 0.6
+    assert ClipInfoCache(tmp_path).inspect([path])[0][path].duration == 0.6
     assert len(opened) == 3
 
 
-def test_a_file_that_cannot_be_read_is_skipped_and_not_remembered(tmp_path, clips):
+def test_a_file_that_cannot_be_read_is_skipped_each_time(tmp_path, clips):
     bad = tmp_path / "bad.wav"
     bad.write_text("no sound")
     for _ in range(2):
-        found, skipped = Memory(tmp_path).inspect([clips[0], bad, tmp_path / "no.wav", clips[1]])
-        assert list(found) == clips[:2]
+        known, skipped = ClipInfoCache(tmp_path).inspect(
+            [clips[0], bad, tmp_path / "no.wav", clips[1]]
+        )
+        assert list(known) == clips[:2]
         assert [item.path for item in skipped] == [str(bad), str(tmp_path / "no.wav")]
         assert skipped[0].reason.startswith("is in no format that is read")
         assert skipped[1].reason == "does not exist"
 
 
-def test_what_others_learn_meanwhile_is_kept(tmp_path, clips, monkeypatch, opened):
-    true = audio.inspect
+def test_rows_that_another_process_adds_meanwhile_stay(tmp_path, clips, monkeypatch, opened):
+    original = audio.inspect
 
     def inspect(path):
         if path == clips[0]:  # another process comes in between
-            Memory(tmp_path).inspect(clips[5:7])
-        return true(path)
+            ClipInfoCache(tmp_path).inspect(clips[5:7])
+        return original(path)
 
     monkeypatch.setattr(audio, "inspect", inspect)
-    Memory(tmp_path).inspect(clips[:2])
+    ClipInfoCache(tmp_path).inspect(clips[:2])
     opened.clear()
-    found, _ = Memory(tmp_path).inspect([*clips[:2], *clips[5:7]])
-    assert len(found) == 4
+    known, _ = ClipInfoCache(tmp_path).inspect([*clips[:2], *clips[5:7]])
+    assert len(known) == 4
     assert opened == []
 
 
@@ -431,12 +443,30 @@ def test_what_others_learn_meanwhile_is_kept(tmp_path, clips, monkeypatch, opene
         lambda text: json.dumps(json.loads(text) | {"clips": {str(Path(text).absolute()): 1}}),
     ],
 )
-def test_a_damaged_memory_counts_as_absent(tmp_path, clips, opened, damage):
-    memory = Memory(tmp_path)
-    first = memory.inspect(clips[:1])
-    memory.path.write_text(damage(memory.path.read_text()))
+def test_a_damaged_cache_of_clips_counts_as_absent(tmp_path, clips, opened, damage):
+    cache = ClipInfoCache(tmp_path)
+    first = cache.inspect(clips[:1])
+    cache.path.write_text(damage(cache.path.read_text()))
     opened.clear()
-    assert memory.inspect(clips[:1]) == first
+    assert cache.inspect(clips[:1]) == first
     assert len(opened) == 1
-    assert memory.inspect(clips[:1]) == first
+    assert cache.inspect(clips[:1]) == first
     assert len(opened) == 1
+
+
+def test_a_file_that_is_put_there_during_the_search_is_read_and_remembered_later(
+    tmp_path, monkeypatch, opened
+):
+    path, watched = tmp_path / "late.wav", audio.inspect
+
+    def inspect(path):
+        if not path.exists():
+            write_tone(path)
+        return watched(path)
+
+    monkeypatch.setattr(audio, "inspect", inspect)
+    for _ in range(3):  # the first time there is no size and time of change to remember it by
+        known, skipped = ClipInfoCache(tmp_path).inspect([path])
+        assert list(known) == [path]
+        assert skipped == []
+    assert len(opened) == 2

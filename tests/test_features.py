@@ -1,4 +1,4 @@
-"""Features equal librosa's, and a spec survives text and refuses what makes no sense."""
+"""Features equal librosa's; a spec survives JSON and refuses invalid values."""
 
 from __future__ import annotations
 
@@ -78,13 +78,13 @@ def test_features_equal_librosa(name):
     spec = (IN_USE | VARIANTS)[name]
     for sound, samples in sounds().items():
         expected = librosa_features(samples, spec)
-        found = extract(samples, spec)
-        assert found.dtype == np.float32
-        assert found.shape == expected.shape == (spec.frames(len(samples)), spec.n_features), sound
-        assert np.abs(found - expected).max() <= TOLERANCE, sound
+        frames = extract(samples, spec)
+        assert frames.dtype == np.float32
+        assert frames.shape == expected.shape == (spec.frames(len(samples)), spec.n_features), sound
+        assert np.abs(frames - expected).max() <= TOLERANCE, sound
 
 
-def test_mfcc_equal_the_call_that_a_student_would_write():
+def test_mfcc_equal_librosa_with_its_defaults():
     librosa = pytest.importorskip("librosa")
     samples = sounds()["voice-like"]
     expected = librosa.feature.mfcc(y=samples, sr=22_050, n_mfcc=40).T
@@ -105,12 +105,12 @@ def test_three_seconds_have_130_frames_of_40():
 
 
 @pytest.mark.parametrize("samples", [np.empty(0, np.float32), np.ones((9_000, 2), np.float32)])
-def test_only_mono_samples_are_taken(samples):
+def test_only_mono_samples_are_accepted(samples):
     with pytest.raises(SerKerasError, match="too few for one frame"):
         extract(samples, MFCC)
 
 
-def test_a_long_recording_gives_the_frames_of_its_parts():
+def test_a_long_recording_has_the_frames_of_its_parts():
     """Blocks of frames meet without a seam: frame t depends on its own samples alone."""
     spec = dataclasses.replace(TORCH_MEL, center=False)
     samples = np.random.default_rng(0).standard_normal(512 * 400 + 2_048).astype(np.float32)
@@ -120,7 +120,7 @@ def test_a_long_recording_gives_the_frames_of_its_parts():
         np.testing.assert_allclose(part[0], whole[frame], atol=1e-5)  # BLAS sums in another order
 
 
-def test_the_range_is_that_of_the_clip_alone():
+def test_the_range_depends_on_the_clip_alone():
     samples = sounds()["tone and silence"]
     spec = dataclasses.replace(TORCH_MEL, top_db=60.0)
     quiet = extract(samples / 100, spec)
@@ -185,13 +185,13 @@ def test_keys_differ_and_do_not_depend_on_how_a_number_is_written():
     ],
 )
 def test_a_value_out_of_range_is_one_sentence_that_names_it(name, value):
-    named = "fmax" if name == "fmin" else name  # the pair is judged together
+    named = "fmax" if name == "fmin" else name  # the two are checked together
     with pytest.raises(SerKerasError, match=rf"^features\.{named}: cannot be .*\. Give .*\.$"):
         FeatureSpec.from_json({"kind": "mfcc", name: value})
 
 
 @pytest.mark.parametrize("value", [None, [], "mfcc", {}, {"kind": "mfcc", "n_mel": 40}])
-def test_what_is_no_spec_is_refused(value):
+def test_anything_but_a_spec_is_refused(value):
     with pytest.raises(SerKerasError, match="is not a feature spec"):
         FeatureSpec.from_json(value)
 
@@ -205,10 +205,10 @@ def test_extraction_imports_nothing_heavy():
         "print([name for name in (*heavy, 'scipy.signal', 'numba') if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[1]
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == "[]"
+    assert process.stdout.strip() == "[]"
 
 
 @pytest.mark.corpora
@@ -227,7 +227,7 @@ def test_features_of_real_clips_equal_librosa(name, real_corpora):
             assert difference.max() <= TOLERANCE, path.name
 
 
-def test_a_few_clips_get_what_many_get_up_to_rounding():
+def test_few_changes_features_by_rounding_only():
     samples = np.random.default_rng(0).normal(size=22_050).astype(np.float32)
     for spec in (FeatureSpec(kind="mfcc"), FeatureSpec(kind="log_mel", top_db=None)):
         many, few = extract(samples, spec), extract(samples, spec, few=True)
@@ -235,7 +235,7 @@ def test_a_few_clips_get_what_many_get_up_to_rounding():
 
 
 @pytest.mark.parametrize("spec", [MFCC, TORCH_MEL, LOUDEST_MEL])
-def test_bands_peak_where_those_of_librosa_do(spec):
+def test_bands_peak_at_the_frequencies_of_librosa(spec):
     librosa = pytest.importorskip("librosa")
     corners = librosa.mel_frequencies(
         spec.n_mels + 2, fmin=spec.fmin, fmax=spec.fmax or spec.sample_rate / 2, htk=spec.htk
