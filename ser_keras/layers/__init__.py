@@ -1,4 +1,4 @@
-"""Keras layers of the published systems, one class a file, on any Keras backend."""
+"""Keras layers of the published systems, one class per file, for any Keras backend."""
 
 from ser_keras.layers.adaptive_basis import AdaptiveBasis
 from ser_keras.layers.attention_pooling import AttentionPooling

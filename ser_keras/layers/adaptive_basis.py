@@ -1,4 +1,4 @@
-"""The adaptive basis layer of AdaFNN: curves become scores on basis functions that are learned."""
+"""The adaptive basis layer of AdaFNN: curves become scores on learned basis functions."""
 
 import contextlib
 
@@ -15,8 +15,8 @@ _EPSILON = 1e-6
 class AdaptiveBasis(keras.layers.Layer):
     """Integrates each band of a sequence against basis functions that are themselves networks.
 
-    Band m has `bases` functions of its own, each a small network of the time t in [0, 1], evaluated
-    at J equal steps, h apart, for as many frames as come in. With the trapezium rule::
+    Band m has `bases` functions of its own, each a small network of the time t in [0, 1]. It is
+    evaluated at J equal steps of width h, one for each frame. With the trapezium rule::
 
         <f, g>  = 1/2 sum_j h [f(t_j) g(t_j) + f(t_j+1) g(t_j+1)]
         c_mk    = <beta_mk, X_m>                              the output: raw functions
@@ -24,39 +24,45 @@ class AdaptiveBasis(keras.layers.Layer):
         R_1     = lambda_1 mean_S <|beta~|, 1>                S: k_1 functions drawn at each step
         R_2     = lambda_2 mean_P |<beta~_a, beta~_b>|        P: k_2 pairs drawn at each step
 
-    R_1 and R_2 are added to the loss in training alone, where the metrics `sparsity` and
-    `orthogonality` report their means, so that the task's own loss can be told from them (Keras
-    drops what such a metric sees on the JAX backend; `penalties` gives the values anywhere).
+    R_1 and R_2 are added to the loss in training only. The metrics `sparsity` and `orthogonality`
+    report their means, so that the loss of the task can be computed from the total. (On the JAX
+    backend Keras drops such metrics; `penalties` returns the values on any backend.)
 
-    A network is Linear, LayerNorm, SELU and dropout for each width of `hidden`, then Linear. Its
+    A network is Linear, LayerNorm, SELU and dropout for each width of `hidden`, then Linear. The
     LayerNorm is the published one: unbiased deviation, epsilon added to the deviation. Kernels and
-    biases start as torch's do: biases of zero would leave t / |t| after the first norm, a constant.
-    All networks are evaluated at once, as stacked products; they do not depend on the batch.
+    biases start as in torch: with zero biases the first norm would give t / |t|, a constant. All
+    networks are evaluated at once, as stacked products; they do not depend on the batch.
 
     Args:
-        bases: Functions for each band.
+        bases: Number of functions for each band.
         hidden: Widths of the hidden layers, each at least 2.
-        dropout: Rate after each hidden layer; it makes the functions random while training.
+        dropout: Rate after each hidden layer; it makes the functions random in training.
         share: Which functions share their hidden layers: "none" (as published), those of a "band",
-            or "all"; shared ones differ in the last Linear alone.
+            or "all". Functions that share them differ in the last Linear only.
         lambda_1: Weight of R_1; 0 leaves it out.
-        k_1: Size of S, None for all functions.
+        k_1: Size of S; None for all functions.
         lambda_2: Weight of R_2; 0 leaves it out.
-        k_2: Size of P, None for all pairs.
-        pairs: Whether P is drawn from "any" two functions, as published, or from those of one
-            "band", which alone are scored on the same curve.
-        detach_norm: Whether no gradient passes through the norm, as published; then the gradient of
-            R_1 and R_2 also makes functions smaller, which changes neither, beside turning them.
-        seed: Of the draws; None for a new one.
-        **kwargs: Of `keras.layers.Layer`.
+        k_2: Size of P; None for all pairs.
+        pairs: Whether a pair of P is drawn from "any" two functions, as published, or from those of
+            one "band", which are the only ones scored on the same curve.
+        detach_norm: Whether the gradient stops at the norm, as published. Then the gradient of R_1
+            and R_2 also shrinks the functions, which does not change R_1 or R_2.
+        seed: Seed of the draws; None for a random one.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, frames, bands), the number of frames fixed.
-        mask: bool (batch, frames), False where a frame is padding and counts as zero; None where
-            all count.
+        inputs: Curves, (batch, frames, bands); the number of frames is fixed.
+        mask: bool (batch, frames), False for padding, which counts as zero; None if no frame is
+            padding.
 
     Returns:
-        (batch, bands * bases), the scores of a band side by side.
+        Scores, (batch, bands * bases), those of a band side by side.
+
+    Example:
+        >>> import numpy as np
+        >>> curves = np.zeros((2, 7, 3), "float32")
+        >>> tuple(AdaptiveBasis(bases=2, hidden=(4,))(curves).shape)
+        (2, 6)
 
     Source:
         Yao, Mueller and Wang 2021, PMLR 139, 11898-11908, arXiv:2106.10414, as in
@@ -114,12 +120,9 @@ class AdaptiveBasis(keras.layers.Layer):
         width = 1
         for depth, units in enumerate(self.hidden, 1):
             linear = self._linear(f"hidden_{depth}", networks, width, units)
-            scale, shift = (
-                self.add_weight(
-                    name=f"{name}_{depth}", shape=(networks, 1, units), initializer=start
-                )
-                for name, start in (("scale", "ones"), ("shift", "zeros"))
-            )
+            shape = (networks, 1, units)
+            scale = self.add_weight(name=f"scale_{depth}", shape=shape, initializer="ones")
+            shift = self.add_weight(name=f"shift_{depth}", shape=shape, initializer="zeros")
             self._layers_of.append((*linear, scale, shift))
             width = units
         self._last = self._linear("basis", networks, width, group)
@@ -143,9 +146,9 @@ class AdaptiveBasis(keras.layers.Layer):
 
     @contextlib.contextmanager
     def as_constants(self):
-        """Within it, calls outside training take the functions as the numbers that they now are.
+        """Within this context, calls outside training use the current functions as constants.
 
-        They do not depend on the input, so an exported network needs no weights to draw them.
+        The functions do not depend on the input, so an exported network needs no weights for them.
         """
         self._constants = ops.convert_to_numpy(self.functions())
         try:
@@ -171,9 +174,9 @@ class AdaptiveBasis(keras.layers.Layer):
         """Return R_1 and R_2, float32 scalars.
 
         Args:
-            functions: As `functions` returns them; None for what it returns.
-            k_1: Number of functions to draw for R_1, None for all.
-            k_2: Number of pairs to draw for R_2, None for all.
+            functions: Raw functions, (bands, bases, steps); None for those of the layer.
+            k_1: Number of functions to draw for R_1; None for all.
+            k_2: Number of pairs to draw for R_2; None for all.
         """
         functions = self.functions() if functions is None else functions
         functions = ops.reshape(ops.cast(functions, "float32"), (-1, len(self._steps)))
@@ -199,24 +202,12 @@ class AdaptiveBasis(keras.layers.Layer):
         return (input_shape[0], input_shape[-1] * self.bases)
 
     def get_config(self):
-        config = super().get_config()
-        config.update(
-            bases=self.bases,
-            hidden=list(self.hidden),
-            dropout=self.dropout,
-            share=self.share,
-            lambda_1=self.lambda_1,
-            k_1=self.k_1,
-            lambda_2=self.lambda_2,
-            k_2=self.k_2,
-            pairs=self.pairs,
-            detach_norm=self.detach_norm,
-            seed=self.seed,
-        )
-        return config
+        names = "bases dropout share lambda_1 k_1 lambda_2 k_2 pairs detach_norm seed".split()
+        settings = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), "hidden": list(self.hidden), **settings}
 
     def _linear(self, name, networks, inputs, outputs):
-        limit = inputs**-0.5  # torch's start of kernel and bias alike
+        limit = inputs**-0.5  # kernel and bias start in this range, as in torch
         return tuple(
             self.add_weight(
                 name=f"{name}_{part}",
@@ -227,7 +218,7 @@ class AdaptiveBasis(keras.layers.Layer):
         )
 
     def _pairs(self):
-        """Return all pairs of functions between which R_2 may be drawn, (pairs, 2)."""
+        """Return all pairs of functions that R_2 may draw, (pairs, 2)."""
         size = self.bases if self.pairs == "band" else self._bands * self.bases
         pairs = np.stack(np.triu_indices(size, 1), axis=1)  # (pairs of one group, 2)
         starts = np.arange(0, self._bands * self.bases, size)

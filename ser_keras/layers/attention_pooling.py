@@ -15,25 +15,32 @@ class AttentionPooling(keras.layers.Layer):
         a_t = exp(s_t) / sum_k exp(s_k)
         output = sum_t a_t h_t
 
-    It is additive ("Bahdanau") scoring with a learned query, not self-attention. The published
-    code takes the exponential as it stands; here the maximum is subtracted first, which gives the
-    same weights and cannot overflow.
+    This is additive ("Bahdanau") scoring with a learned query, not self-attention. The published
+    code takes the exponential directly; here the maximum is subtracted first, which gives the same
+    weights and cannot overflow.
 
     Args:
-        units: Width of the scoring layer; None for the width of the input, as published.
-        kernel_initializer: For `W`, shape (features, units).
-        bias_initializer: For `b`, shape (units,).
-        query_initializer: For `u`, shape (units, 1).
-        **kwargs: Of `keras.layers.Layer`.
+        units: Width of the scoring layer; None for the number of features, as published.
+        kernel_initializer: Initializer of `W`, shape (features, units).
+        bias_initializer: Initializer of `b`, shape (units,).
+        query_initializer: Initializer of `u`, shape (units, 1).
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, steps, features).
-        mask: bool (batch, steps), False where a step is padding; None where all count. A clip
-            without any unmasked step gives zeros.
-        return_attention_scores: Whether to return `a` as well.
+        inputs: Sequences, (batch, steps, features).
+        mask: bool (batch, steps), False for padding; None if no step is padding. A sequence without
+            any unmasked step gives zeros.
+        return_attention_scores: Whether to return the weights `a` as well.
 
     Returns:
-        (batch, features); with `return_attention_scores`, also `a`, (batch, steps).
+        Pooled sequences, (batch, features); with `return_attention_scores` a tuple of these and of
+        the weights `a`, (batch, steps).
+
+    Example:
+        >>> import numpy as np
+        >>> pooled = AttentionPooling()(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(pooled.shape)
+        (2, 3)
 
     Source:
         Bahdanau, Cho and Bengio 2015, arXiv:1409.0473, in the form used by
@@ -81,20 +88,20 @@ class AttentionPooling(keras.layers.Layer):
         return (pooled, ops.squeeze(weights, -1)) if return_attention_scores else pooled
 
     def weights_in(self, network, inputs):
-        """Return the weights `a` that the steps of some clips get in a network.
+        """Return the weights `a` of the steps of clips, as this layer computes them in a network.
 
         Args:
-            network: The Keras model that this layer is in; its inputs are named.
-            inputs: Dict of arrays (batch, ...), as the network takes them.
+            network: Keras model that contains this layer; its inputs are named.
+            inputs: Inputs of the network, a dict of arrays (batch, ...).
 
         Returns:
-            float32 array (batch, steps).
+            The weights, float32 array (batch, steps).
         """
         before = keras.Model({tensor.name: tensor for tensor in network.inputs}, self.input)
         clips, parts = len(next(iter(inputs.values()))), []
-        for start in range(0, clips, 32):  # called as they are: nothing is compiled for one look
-            few = {name: values[start : start + 32] for name, values in inputs.items()}
-            states = before(few, training=False)  # what arrives at the layer
+        for start in range(0, clips, 32):  # called directly: compiling does not pay for one pass
+            batch = {name: values[start : start + 32] for name, values in inputs.items()}
+            states = before(batch, training=False)  # what arrives at the layer
             states, mask = states if isinstance(states, (list, tuple)) else (states, None)
             _, weights = self(states, mask=mask, return_attention_scores=True)
             parts.append(ops.convert_to_numpy(ops.cast(weights, "float32")))

@@ -1,4 +1,4 @@
-"""Batch normalisation that trains with one fused kernel where the backend has one."""
+"""Batch normalisation that trains with a fused kernel if the backend has one."""
 
 import keras
 from keras import ops
@@ -8,23 +8,29 @@ from keras import ops
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization`, trained by TensorFlow's fused kernel on images.
 
-    The function, the weights and the moving averages are Keras's to the last digits of float32.
-    Keras writes the layer out in separate operations, each of which reads and writes the whole
+    Outputs, weights and moving averages equal those of Keras but for the last digits of float32.
+    Keras computes the layer in separate operations, each of which reads and writes the whole
     tensor; on a CPU they took a third of a training step of `attention-tess`. The fused kernel is
-    taken in training, on the TensorFlow backend, for float32 (batch, rows, columns, channels),
-    scaled and centred; everything else is left to Keras. Where a mask is given, the kernel sees
-    what is inside it, laid side by side.
+    used in training, on the TensorFlow backend, for float32 (batch, rows, columns, channels), with
+    scale and center; Keras computes all other cases. With a mask, the kernel gets the unmasked
+    places side by side.
 
     Args:
-        **kwargs: Of `keras.layers.BatchNormalization`.
+        **kwargs: Arguments of `keras.layers.BatchNormalization`.
 
     Call arguments:
-        inputs: (batch, ..., channels).
-        mask: bool, the shape of `inputs` without its last axes, e.g. (batch, rows): False where the
-            moments pass over the input, and zero comes out.
+        inputs: Tensor to normalise, (batch, ..., channels).
+        mask: bool, the shape of `inputs` without its last axes, such as (batch, rows). Places where
+            it is False do not count in mean and variance, and become zero.
 
     Returns:
-        The shape of `inputs`.
+        The normalised tensor, with the shape of `inputs`.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.ones((2, 4, 5, 3), "float32")
+        >>> tuple(FusedBatchNormalization()(images, training=True).shape)
+        (2, 4, 5, 3)
     """
 
     def call(self, inputs, training=False, mask=None):
@@ -32,7 +38,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             return self._fused(inputs) if mask is None else self._fused_inside(inputs, mask)
         if mask is None:
             return super().call(inputs, training=training)
-        places = mask  # `expand_dims`: slices with a new axis have no LiteRT operator
+        places = mask  # `expand_dims`, because LiteRT has no operator for slices with a new axis
         while places.ndim < inputs.ndim - 1:
             places = ops.expand_dims(places, -1)
         places = ops.broadcast_to(places, ops.shape(inputs)[:-1])
@@ -57,7 +63,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             inputs, self.gamma, self.beta, epsilon=self.epsilon, is_training=True
         )
         n = tf.cast(tf.size(inputs) // tf.size(mean), variance.dtype)
-        variance *= (n - 1) / n  # the kernel's is unbiased, Keras's is not
+        variance *= (n - 1) / n  # the kernel's variance is unbiased, Keras's is not
         for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             average.assign(average * self.momentum + value * (1 - self.momentum))
         return outputs

@@ -1,4 +1,4 @@
-"""A convolution block with a way around it."""
+"""A convolution block with a shortcut around the convolution."""
 
 import keras
 from keras import ops
@@ -14,29 +14,35 @@ class ResidualBlock(keras.layers.Layer):
 
         output = dropout(leaky_relu(N(conv(x)) + shortcut(x)))
 
-    The shortcut is `x` itself where the number of channels stays the same. Where it changes, it is
-    `N(conv_1x1(x))` with `projection`; without, there is none, and the block is a plain one. So is
-    every "residual" block in the published network of `acnt-ravdess`: all change the channels.
+    If the number of channels stays the same, the shortcut is `x` itself. If it changes, the
+    shortcut is `N(conv_1x1(x))` with `projection`; without `projection` there is none, and the
+    block is a plain one. So is every "residual" block in the published network of `acnt-ravdess`:
+    all change the number of channels.
 
     Args:
-        filters: Channels that come out.
-        kernel_size: Of the convolution, along frames and bands; the size stays ("same" padding).
-        projection: Whether a change of channels gets a 1 x 1 convolution as its shortcut.
-        negative_slope: Of the LeakyReLU; 0 for ReLU.
+        filters: Number of output channels.
+        kernel_size: Size of the convolution kernel along frames and bands; padding is "same".
+        projection: Whether the shortcut is a 1 x 1 convolution if the number of channels changes.
+        negative_slope: Slope of the LeakyReLU below 0; 0 makes it a ReLU.
         dropout: Rate at which whole channels are dropped.
-        kernel_initializer: For the kernels.
-        momentum: Of the batch normalisation, in Keras's sense (torch's 0.1 is 0.9 here).
-        epsilon: Of the batch normalisation.
-        **kwargs: Of `keras.layers.Layer`.
+        kernel_initializer: Initializer of the kernels.
+        momentum: Momentum of the batch normalisation, as Keras defines it (torch's 0.1 is 0.9).
+        epsilon: Epsilon of the batch normalisation.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, frames, bands, channels).
-        mask: bool (batch, frames), False where a frame is padding: it counts as zero in the
-            convolution, not at all in the batch statistics, and comes out as zero. None where all
-            count.
+        inputs: Maps, (batch, frames, bands, channels).
+        mask: bool (batch, frames), False for padding; None if no frame is padding. Padding counts
+            as zero in the convolution, is left out of the batch statistics, and becomes zero.
 
     Returns:
-        (batch, frames, bands, filters).
+        Maps, (batch, frames, bands, filters).
+
+    Example:
+        >>> import numpy as np
+        >>> maps = np.zeros((2, 6, 5, 1), "float32")
+        >>> tuple(ResidualBlock(filters=4)(maps).shape)
+        (2, 6, 5, 4)
 
     Source:
         He et al. 2016, arXiv:1512.03385, equations 1 and 2 (shortcut option B).
@@ -83,19 +89,23 @@ class ResidualBlock(keras.layers.Layer):
         self.normalization.build(self.compute_output_shape(input_shape))
 
     def call(self, inputs, mask=None, training=False):
-        if mask is not None:  # `expand_dims`: slices with a new axis have no LiteRT operator
+        if (
+            mask is not None
+        ):  # `expand_dims`, because LiteRT has no operator for slices with a new axis
             inside = ops.expand_dims(ops.expand_dims(mask, 2), 3)  # (batch, frames, 1, 1)
             inputs = ops.where(inside, inputs, 0)
         x = self.normalization(self.convolution(inputs), training=training, mask=mask)
         if self.shortcut is not None:
-            around = self.shortcut(inputs)
-            x = x + self.shortcut_normalization(around, training=training, mask=mask)
+            shortcut = self.shortcut(inputs)
+            x = x + self.shortcut_normalization(shortcut, training=training, mask=mask)
         elif inputs.shape[-1] == self.filters:
             x = x + inputs
         return self.drop(ops.leaky_relu(x, self.negative_slope), training=training)
 
     def compute_mask(self, inputs, mask=None):
-        return None  # the pooling that follows would drop it with a warning: it is an input
+        return (
+            None  # networks pass the mask as an input; a pooling layer would drop it with a warning
+        )
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.filters)

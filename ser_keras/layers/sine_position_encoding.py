@@ -1,4 +1,4 @@
-"""Sinusoidal position encoding, added to a sequence so that attention can tell its steps apart."""
+"""Sinusoidal position encoding, added to a sequence so that attention knows its order."""
 
 import keras
 import numpy as np
@@ -7,25 +7,31 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="ser_keras")
 class SinePositionEncoding(keras.layers.Layer):
-    """Adds sines and cosines of the step's number to a sequence.
+    """Adds sines and cosines of the step number to a sequence.
 
     For step `p` (from 0) and feature pair `i` of `features`::
 
         output[p, 2i]     = input[p, 2i]     + sin(p / max_wavelength^(2i / features))
         output[p, 2i + 1] = input[p, 2i + 1] + cos(p / max_wavelength^(2i / features))
 
-    It has no weights and takes sequences of any length, odd numbers of features too.
+    The layer has no weights. Sequences may have any length and any number of features.
 
     Args:
-        max_wavelength: Of the slowest sine, in steps, divided by 2 pi.
-        **kwargs: Of `keras.layers.Layer`.
+        max_wavelength: Wavelength of the slowest sine, in steps, divided by 2 pi.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, steps, features).
-        mask: bool (batch, steps); passed on as it is, every step counts from the first.
+        inputs: Sequences, (batch, steps, features).
+        mask: bool (batch, steps) or None. It is passed on and changes nothing: masked steps are
+            numbered too.
 
     Returns:
-        (batch, steps, features).
+        Encoded sequences, (batch, steps, features).
+
+    Example:
+        >>> import numpy as np
+        >>> tuple(SinePositionEncoding()(np.zeros((2, 5, 4), "float32")).shape)
+        (2, 5, 4)
 
     Source:
         Vaswani et al. 2017, arXiv:1706.03762, section 3.5.

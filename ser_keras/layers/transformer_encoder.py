@@ -6,39 +6,44 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="ser_keras")
 class TransformerEncoder(keras.layers.Layer):
-    """Lets each step of a sequence attend to all others, then transforms each by itself.
+    """Lets each step of a sequence attend to all steps, then transforms each step by itself.
 
     With A for self-attention, F for the two-layer network and D for dropout::
 
         y = norm(x + D(A(x)));   output = norm(y + D(F(y)))      as first published
         y = x + D(A(norm(x)));   output = y + D(F(norm(y)))      normalize_first
 
-    Dropout also falls on the attention weights and between the two layers of F, and the defaults
-    are those of `torch.nn.TransformerEncoderLayer`, with which it shares its number of weights.
-    Its kernels for query, key and value start in a range sqrt(2) wider than torch's, which draws
-    the three as one matrix.
+    Dropout is also applied to the attention weights and between the two layers of F. Defaults and
+    number of weights are those of `torch.nn.TransformerEncoderLayer`. The kernels of query, key and
+    value start in a range sqrt(2) wider than in torch, which draws the three as one matrix.
 
     Args:
         intermediate_dim: Inner width of F.
-        num_heads: Of the attention; must divide the number of features.
+        num_heads: Number of attention heads; it must divide the number of features.
         dropout: Rate of all dropouts.
-        activation: Within F.
-        layer_norm_epsilon: Added to the variance.
-        kernel_initializer: For all kernels.
-        bias_initializer: For all biases.
-        normalize_first: Whether the norms stand before A and F ("pre-norm"), which trains without
+        activation: Activation between the two layers of F.
+        layer_norm_epsilon: Number added to the variance.
+        kernel_initializer: Initializer of all kernels.
+        bias_initializer: Initializer of all biases.
+        normalize_first: Whether the norms come before A and F ("pre-norm"), which trains without
             warm-up where the published order diverges.
-        **kwargs: Of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: (batch, steps, features).
-        mask: bool (batch, steps), False where a step is padding, which nobody attends to; None
-            where all count. What comes out at a padded step means nothing.
+        inputs: Sequences, (batch, steps, features).
+        mask: bool (batch, steps), False for padding; None if no step is padding. No step attends
+            to padding, and outputs at padding are meaningless.
         return_attention_scores: Whether to return the attention weights as well.
 
     Returns:
-        (batch, steps, features); with `return_attention_scores` also (batch, heads, steps, steps),
-        the weights that each step of the third axis gives to those of the fourth.
+        Sequences, (batch, steps, features); with `return_attention_scores` a tuple of these and of
+        the weights that steps (third axis) give to steps (fourth), (batch, heads, steps, steps).
+
+    Example:
+        >>> import numpy as np
+        >>> layer = TransformerEncoder(intermediate_dim=8, num_heads=2)
+        >>> tuple(layer(np.zeros((2, 5, 4), "float32")).shape)
+        (2, 5, 4)
 
     Source:
         Vaswani et al. 2017, arXiv:1706.03762; `normalize_first`: Xiong et al. 2020,
@@ -73,33 +78,19 @@ class TransformerEncoder(keras.layers.Layer):
         if features % self.num_heads:
             raise ValueError(f"{features} features cannot be shared by {self.num_heads} heads")
 
-        def sublayer(layer_class, *args, name, **options):
-            return layer_class(*args, **options, name=name, dtype=self.dtype_policy)
-
-        def dense(units, activation, name):
-            initializers = self._initializers()
-            return sublayer(
-                keras.layers.Dense, units, activation=activation, name=name, **initializers
-            )
-
-        def norm(name):
-            return sublayer(
-                keras.layers.LayerNormalization, epsilon=self.layer_norm_epsilon, name=name
-            )
-
-        self.attention = sublayer(
-            keras.layers.MultiHeadAttention,
-            self.num_heads,
-            features // self.num_heads,
-            dropout=self.dropout,
-            name="attention",
-            **self._initializers(),
+        policy = {"dtype": self.dtype_policy}
+        norm = {"epsilon": self.layer_norm_epsilon, **policy}
+        kernels = {**self._initializers(), **policy}
+        layers = keras.layers
+        heads = {"num_heads": self.num_heads, "key_dim": features // self.num_heads}
+        self.attention = layers.MultiHeadAttention(
+            **heads, dropout=self.dropout, name="attention", **kernels
         )
-        self.attention_norm = norm("attention_norm")
-        self.inner = dense(self.intermediate_dim, self.activation, "inner")
-        self.outer = dense(features, None, "outer")
-        self.outer_norm = norm("outer_norm")
-        self.drop = sublayer(keras.layers.Dropout, self.dropout, name="drop")
+        self.attention_norm = layers.LayerNormalization(name="attention_norm", **norm)
+        self.inner = layers.Dense(self.intermediate_dim, self.activation, name="inner", **kernels)
+        self.outer = layers.Dense(features, name="outer", **kernels)
+        self.outer_norm = layers.LayerNormalization(name="outer_norm", **norm)
+        self.drop = layers.Dropout(self.dropout, name="drop", **policy)
         self.attention.build(input_shape, input_shape)
         self.inner.build(input_shape)
         self.outer.build((*input_shape[:-1], self.intermediate_dim))

@@ -1,4 +1,4 @@
-"""What every layer of the package has to pass, on whatever backend Keras runs."""
+"""The contract that every layer of the package must pass, on any backend of Keras."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from keras import ops
 
 
 def check_layer(layer_class, config, inputs, *, weights, masked=False, output_shape, tmp_path):
-    """Hold a layer against the contract.
+    """Check a layer against the contract.
 
     Args:
-        layer_class: The class.
-        config: Its arguments, JSON values.
-        inputs: float32 array (batch, ...).
+        layer_class: Class of the layer.
+        config: Arguments of the layer, JSON values.
+        inputs: Inputs of the layer, float32 array (batch, ...).
         weights: Exact number of weights after `build`.
         masked: Whether the layer takes `mask` (batch, steps).
-        output_shape: Of the result for `inputs`.
-        tmp_path: A folder for files.
+        output_shape: Shape of the output for `inputs`.
+        tmp_path: Folder for files.
     """
     _check_config(layer_class, config, inputs)
     _check_shapes(layer_class, config, inputs, output_shape, weights)
@@ -34,14 +34,14 @@ def check_layer(layer_class, config, inputs, *, weights, masked=False, output_sh
 
 def _check_config(layer_class, config, inputs):
     layer = layer_class(**config)
-    told = layer.get_config()
-    json.dumps(told)
-    assert {key: told[key] for key in config} == config
-    again = layer_class.from_config(told)
-    assert again.get_config() == told
-    layer(inputs), again(inputs)
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(_array(layer(inputs)), _array(again(inputs)))
+    complete = layer.get_config()
+    json.dumps(complete)
+    assert {key: complete[key] for key in config} == config
+    copy = layer_class.from_config(complete)
+    assert copy.get_config() == complete
+    layer(inputs), copy(inputs)
+    copy.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(_array(layer(inputs)), _array(copy(inputs)))
     name = keras.saving.get_registered_name(layer_class)
     assert name == f"ser_keras>{layer_class.__name__}"
 
@@ -83,15 +83,13 @@ def _check_mask(layer_class, config, inputs):
     steps = inputs.shape[1]
     mask = np.arange(steps)[None, :] < np.linspace(1, steps - 1, len(inputs)).astype(int)[:, None]
     noise = np.random.default_rng(1).normal(size=inputs.shape).astype(np.float32)
-    spoilt = np.where(mask.reshape(*mask.shape, *[1] * (inputs.ndim - 2)), inputs, 100 * noise)
-    clean, dirty = (_array(layer(values, mask=mask)) for values in (inputs, spoilt))
-    if clean.shape[:2] == mask.shape:  # a sequence comes out: what is padding there is nobody's
+    noisy = np.where(mask.reshape(*mask.shape, *[1] * (inputs.ndim - 2)), inputs, 100 * noise)
+    clean, dirty = (_array(layer(values, mask=mask)) for values in (inputs, noisy))
+    if clean.shape[:2] == mask.shape:  # the output is a sequence; its padding means nothing
         clean, dirty = clean[mask], dirty[mask]
     np.testing.assert_allclose(clean, dirty, atol=1e-5)
-    everything = np.ones_like(mask)
-    np.testing.assert_allclose(
-        _array(layer(inputs, mask=everything)), _array(layer(inputs)), atol=1e-5
-    )
+    full = _array(layer(inputs, mask=np.ones_like(mask)))
+    np.testing.assert_allclose(full, _array(layer(inputs)), atol=1e-5)
 
 
 def _check_fresh_process(layer_class, config, inputs, tmp_path):
@@ -104,8 +102,8 @@ def _check_fresh_process(layer_class, config, inputs, tmp_path):
         "import sys, keras, numpy, ser_keras.layers\n"
         "model = keras.saving.load_model(sys.argv[1] + '/model.keras')\n"
         "inputs = numpy.load(sys.argv[1] + '/inputs.npy')\n"
-        "wanted = numpy.load(sys.argv[1] + '/outputs.npy')\n"
-        "numpy.testing.assert_allclose(model.predict(inputs, verbose=0), wanted, atol=1e-5)\n"
+        "expected = numpy.load(sys.argv[1] + '/outputs.npy')\n"
+        "numpy.testing.assert_allclose(model.predict(inputs, verbose=0), expected, atol=1e-5)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True)
 

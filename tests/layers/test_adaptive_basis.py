@@ -11,7 +11,7 @@ T = np.linspace(0, 1, STEPS)
 COSINE = np.sqrt(2) * np.cos(np.pi * T)
 
 
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(4, 7, 3)).astype(np.float32)
     check_layer(
         AdaptiveBasis,
@@ -26,7 +26,7 @@ def test_it_keeps_the_contract(tmp_path):
 
 
 @pytest.mark.parametrize(("share", "networks"), [("none", 6), ("band", 3), ("all", 1)])
-def test_functions_share_their_hidden_layers_as_told(share, networks):
+def test_functions_share_the_hidden_layers_that_share_names(share, networks):
     layer = AdaptiveBasis(bases=2, hidden=(4, 3), share=share)
     layer.build((None, 7, 3))
     assert layer.count_params() == networks * (16 + 21) + 6 * 4
@@ -35,7 +35,7 @@ def test_functions_share_their_hidden_layers_as_told(share, networks):
 
 
 def _with_functions(functions, **options):
-    """Return a layer whose functions are these, (bands, bases, steps)."""
+    """Return a layer with these functions, (bands, bases, steps)."""
     functions = np.asarray(functions, np.float32)
     bands, bases, steps = functions.shape
     layer = AdaptiveBasis(bases, hidden=(2,), **options)
@@ -86,7 +86,7 @@ def test_an_orthogonal_pair_costs_nothing_and_a_repeated_one_all_of_lambda_2():
     assert _penalties(layer)[1] == pytest.approx(0.7, abs=1e-5)
 
 
-def test_a_constant_costs_all_of_lambda_1_whatever_its_size():
+def test_a_constant_function_costs_all_of_lambda_1_whatever_its_size():
     layer = _with_functions([[np.full(STEPS, 5.0)], [np.full(STEPS, -0.1)]], lambda_1=0.3)
     # the 1e-6 beside the norm is 1e-5 of the smaller one
     assert _penalties(layer)[0] == pytest.approx(0.3, abs=1e-5)
@@ -111,7 +111,7 @@ def test_the_published_layer_draws_three_of_28680_pairs():
     assert len({tuple(pair) for pair in drawn}) == 3
 
 
-def test_penalties_join_the_loss_in_training_alone_and_are_reported_apart():
+def test_penalties_join_the_loss_in_training_only_and_are_metrics_of_their_own():
     inputs = keras.Input((9, 2))
     layer = AdaptiveBasis(bases=2, hidden=(3,), lambda_1=0.2, lambda_2=0.5, k_1=None, k_2=None)
     network = keras.Model(inputs, keras.layers.Dense(1)(layer(inputs)))
@@ -125,7 +125,7 @@ def test_penalties_join_the_loss_in_training_alone_and_are_reported_apart():
     network.reset_metrics()
     logs = network.train_on_batch(x, y, return_dict=True)
     assert logs["loss"] == pytest.approx(task + sparsity + orthogonality, rel=1e-5)
-    if keras.backend.backend() != "jax":  # which drops what a layer's metric sees
+    if keras.backend.backend() != "jax":  # Keras drops the metrics of layers there
         assert logs["sparsity"] == pytest.approx(sparsity, rel=1e-5)
         assert logs["orthogonality"] == pytest.approx(orthogonality, rel=1e-5)
 
@@ -146,7 +146,7 @@ class _Size(keras.layers.Layer):
 
 
 @pytest.mark.parametrize(("detach_norm", "gradient"), [(True, 2 / np.sqrt(2)), (False, 0.0)])
-def test_a_detached_norm_pulls_at_the_size_and_the_other_does_not(detach_norm, gradient):
+def test_only_a_detached_norm_shrinks_the_functions(detach_norm, gradient):
     functions = np.stack([np.ones(STEPS), 1 + COSINE])[None].astype(np.float32)
     basis = AdaptiveBasis(2, hidden=(2,), lambda_2=1.0, detach_norm=detach_norm)
     basis.build((None, STEPS, 1))
@@ -158,12 +158,12 @@ def test_a_detached_norm_pulls_at_the_size_and_the_other_does_not(detach_norm, g
     assert 1 - float(ops.convert_to_numpy(layer.size)) == pytest.approx(gradient, abs=1e-3)
 
 
-def test_as_constants_it_computes_the_same_and_draws_nothing(monkeypatch):
+def test_as_constants_it_computes_the_same_without_its_networks(monkeypatch):
     layer = AdaptiveBasis(2, hidden=(4,))
     inputs = np.random.default_rng(0).normal(size=(3, 5, 2)).astype(np.float32)
     expected = ops.convert_to_numpy(layer(inputs))
     with layer.as_constants(), monkeypatch.context() as patch:
-        patch.setattr(layer, "functions", None)  # to call it would be an error
+        patch.setattr(layer, "functions", None)  # a call would be an error
         np.testing.assert_array_equal(ops.convert_to_numpy(layer(inputs)), expected)
     for weight in layer.trainable_variables:
         weight.assign(2 * weight)
@@ -186,11 +186,11 @@ def test_functions_depend_on_time_from_the_start():
         ({"bases": 1, "pairs": "all"}, "pairs one of"),
     ],
 )
-def test_what_makes_no_sense_is_refused(options, sentence):
+def test_invalid_arguments_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         AdaptiveBasis(**options)
 
 
-def test_an_open_number_of_frames_is_refused():
+def test_an_unknown_number_of_frames_is_refused():
     with pytest.raises(ValueError, match="must be fixed"):
         AdaptiveBasis(bases=1).build((None, None, 3))

@@ -7,7 +7,7 @@ from ser_keras.layers import AttentionPooling
 from tests.layers.contract import check_layer
 
 
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
     check_layer(
         AttentionPooling,
@@ -20,7 +20,7 @@ def test_it_keeps_the_contract(tmp_path):
     )
 
 
-def test_its_default_width_is_that_of_the_input():
+def test_its_default_width_is_the_number_of_features():
     layer = AttentionPooling()
     layer.build((None, 3, 32))
     assert layer.count_params() == 1088  # 32 x 32 + 32 + 32, as published
@@ -61,7 +61,7 @@ def test_masked_steps_get_no_weight_and_a_wholly_masked_clip_gives_zeros():
     assert not ops.convert_to_numpy(pooled)[1].any()
 
 
-def test_no_units_at_all_are_refused():
+def test_zero_units_are_refused():
     with pytest.raises(ValueError, match="at least 1"):
         AttentionPooling(units=0)
 
@@ -86,4 +86,4 @@ def test_the_weights_in_a_network_are_those_of_its_own_forward_pass(masked):
     before = keras.Model(given, states).predict(inputs, verbose=0)
     expected = network.predict(inputs, verbose=0)
     np.testing.assert_allclose((weights[..., None] * before).sum(axis=1), expected, atol=1e-5)
-    assert len(network.layers) == 3 + masked  # it is left as it was
+    assert len(network.layers) == 3 + masked  # the network is unchanged

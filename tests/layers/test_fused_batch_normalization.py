@@ -11,7 +11,7 @@ def images(shape=(3, 4, 5, 2)):
     return np.random.default_rng(0).normal(3, 2, size=shape).astype(np.float32)
 
 
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     check_layer(
         FusedBatchNormalization,
         {"momentum": 0.9, "epsilon": 1e-4},
@@ -23,7 +23,7 @@ def test_it_keeps_the_contract(tmp_path):
 
 
 def trained(layer_class, steps=3, **how):
-    """Return what a network with one such layer has become after some steps."""
+    """Return weights and outputs of a network with one such layer after some training steps."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((4, 5, 2))
     x = keras.layers.Conv2D(3, 3)(inputs)
@@ -38,13 +38,13 @@ def trained(layer_class, steps=3, **how):
 @pytest.mark.parametrize("how", [{}, {"scale": False}, {"center": False}, {"dtype": "bfloat16"}])
 def test_training_gives_the_weights_and_averages_of_keras(how):
     """27 values a channel: the kernel's unbiased variance would be 4 % off."""
-    ours, kerass = (
+    ours, reference = (
         trained(which, **how)
         for which in (FusedBatchNormalization, keras.layers.BatchNormalization)
     )
-    assert len(ours) == len(kerass)
-    for mine, other in zip(ours, kerass, strict=True):
-        np.testing.assert_allclose(mine, other, atol=2e-5)
+    assert len(ours) == len(reference)
+    for a, b in zip(ours, reference, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's")
@@ -53,7 +53,7 @@ def test_a_mask_gives_the_gradients_and_averages_of_keras_and_zero_outside(axes)
     mask = np.random.default_rng(1).random((3, 4, 5)[:axes]) < 0.6
     mask[0] = True
     places = np.broadcast_to(mask.reshape(mask.shape + (1,) * (3 - axes)), (3, 4, 5))
-    ours, kerass = (
+    ours, reference = (
         masked_step(which, given)
         for which, given in (
             (FusedBatchNormalization, mask),
@@ -61,13 +61,13 @@ def test_a_mask_gives_the_gradients_and_averages_of_keras_and_zero_outside(axes)
         )
     )
     assert not ours[0][~places].any()
-    kerass[0][~places] = 0
-    for mine, other in zip(ours, kerass, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-5, atol=2e-5)
+    reference[0][~places] = 0
+    for a, b in zip(ours, reference, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-5)
 
 
 def masked_step(layer_class, mask):
-    """Return what comes out in training, its gradients, and the layer's weights thereafter."""
+    """Return outputs and gradients of a training step, and the weights of the layer after it."""
     import tensorflow as tf
 
     layer = layer_class(momentum=0.7)
@@ -84,14 +84,14 @@ def masked_step(layer_class, mask):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_masked_places_leave_no_trace(training):
+def test_masked_places_change_nothing_and_become_zero(training):
     layer = FusedBatchNormalization()
     inputs, mask = images(), np.ones((3, 4), bool)
     mask[:, 2:] = False
-    spoilt = np.where(mask[..., None, None], inputs, 100)
+    noisy = np.where(mask[..., None, None], inputs, 100)
     clean, dirty = (
         ops.convert_to_numpy(layer(values, mask=mask, training=training))
-        for values in (inputs, spoilt)
+        for values in (inputs, noisy)
     )
     np.testing.assert_allclose(clean, dirty, atol=1e-5)
     assert not clean[:, 2:].any()

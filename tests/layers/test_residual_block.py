@@ -6,7 +6,7 @@ from ser_keras.layers import ResidualBlock
 from tests.layers.contract import check_layer
 
 
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(3, 6, 5, 2)).astype(np.float32)
     check_layer(
         ResidualBlock,
@@ -32,15 +32,15 @@ def _block(filters, channels, **options):
     return layer
 
 
-def test_the_same_number_of_channels_goes_round_as_it_is():
+def test_the_shortcut_is_the_input_if_the_number_of_channels_stays():
     layer = _block(1, 1)
     layer.convolution.set_weights([np.full((1, 1, 1, 1), -3.0), np.array([1.0])])
     result = layer(np.array([[[[2.0]], [[-2.0]]]], np.float32))
-    # -3 x 2 + 1 + 2 = -3, by the slope -0.3; -3 x -2 + 1 - 2 = 5
+    # -3 x 2 + 1 + 2 = -3, times the slope is -0.3; -3 x -2 + 1 - 2 = 5
     np.testing.assert_allclose(ops.convert_to_numpy(result).ravel(), [-0.3, 5.0], rtol=1e-6)
 
 
-def test_a_change_of_channels_goes_round_by_a_projection_or_not_at_all():
+def test_the_shortcut_is_a_projection_or_nothing_if_the_channels_change():
     kernel, inputs = np.array([[[[2.0, 1.0]]]]), np.array([[[[3.0]], [[1.0]]]], np.float32)
     for projection, expected in ((True, [6 + 15, 3 + 18, 2 + 5, 1 + 6]), (False, [6, 3, 2, 1])):
         layer = _block(2, 1, projection=projection)
@@ -50,7 +50,7 @@ def test_a_change_of_channels_goes_round_by_a_projection_or_not_at_all():
         np.testing.assert_allclose(ops.convert_to_numpy(layer(inputs)).ravel(), expected, rtol=1e-6)
 
 
-def test_padding_stays_out_of_the_batch_statistics_and_comes_out_as_zero():
+def test_padding_is_left_out_of_the_batch_statistics_and_becomes_zero():
     rng = np.random.default_rng(0)
     short = rng.normal(size=(2, 4, 3, 2)).astype(np.float32)
     padded = np.concatenate([short, np.full((2, 5, 3, 2), 99, np.float32)], axis=1)
@@ -63,6 +63,6 @@ def test_padding_stays_out_of_the_batch_statistics_and_comes_out_as_zero():
     assert not result[:, 4:].any()
 
 
-def test_no_filters_at_all_are_refused():
+def test_zero_filters_are_refused():
     with pytest.raises(ValueError, match="at least 1"):
         ResidualBlock(filters=0)

@@ -9,7 +9,7 @@ from tests.layers.contract import check_layer
 
 
 @pytest.mark.filterwarnings("ignore:The model does not have any trainable weights")
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(4, 6, 5)).astype(np.float32)
     check_layer(
         SinePositionEncoding,
@@ -22,7 +22,7 @@ def test_it_keeps_the_contract(tmp_path):
     )
 
 
-def test_pairs_of_features_turn_ever_more_slowly():
+def test_each_pair_of_features_has_a_longer_wavelength_than_the_last():
     encoding = ops.convert_to_numpy(SinePositionEncoding()(np.zeros((1, 3, 4), np.float32)))[0]
     slow = 10_000 ** -(2 / 4)
     np.testing.assert_allclose(encoding[0], [0, 1, 0, 1], atol=1e-6)
@@ -39,6 +39,6 @@ def test_it_is_added_to_the_input_and_differs_at_far_steps_in_low_precision_too(
     np.testing.assert_allclose(result[301], [3 + math.sin(301), 3 + math.cos(301)], atol=0.02)
 
 
-def test_a_wavelength_of_nothing_is_refused():
+def test_a_wavelength_of_zero_is_refused():
     with pytest.raises(ValueError, match="above 0"):
         SinePositionEncoding(max_wavelength=0)

@@ -6,7 +6,7 @@ from ser_keras.layers import TransformerEncoder
 from tests.layers.contract import check_layer
 
 
-def test_it_keeps_the_contract(tmp_path):
+def test_it_passes_the_contract(tmp_path):
     inputs = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
     check_layer(
         TransformerEncoder,
@@ -66,7 +66,7 @@ def test_one_head_follows_the_equations(normalize_first):
     np.testing.assert_allclose(ops.convert_to_numpy(result)[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_nobody_attends_to_a_masked_step():
+def test_no_step_attends_to_a_masked_step():
     layer = TransformerEncoder(8, 2)
     inputs = np.random.default_rng(0).normal(size=(1, 4, 6)).astype(np.float32)
     mask = np.array([[True, True, False, False]])
