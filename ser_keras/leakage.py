@@ -1,12 +1,13 @@
-"""What the sides of a split share: the same sound, nearly the same sound, voices, texts.
+"""What the sides of a split share: the same sound, nearly the same sound, speakers, texts.
 
 A near-duplicate is a copy that was made louder or softer, cut or padded by up to half a second,
-resampled, encoded again or given a little noise; one that was sped up or shifted in pitch is not
-found. Copies are found by correlating how log-mel bands rise and fall, at the best of all shifts.
-Measured: 1,920 such copies of TESS and RAVDESS reach 0.933 to 1 (one, with all changes at once,
-0.912). Of different clips, one woman saying other words after the same phrase (TESS) reaches 0.867
-at most, two takes of a sentence by one voice 0.855 (RAVDESS), 0.872 (SAVEE) and 0.912 (ASED). In
-ASED 58 pairs lie above: by their waveforms they are all copies, and its loader names them.
+resampled, encoded again or given a little noise. Copies that were sped up or shifted in pitch are
+not found. The similarity of two clips is the correlation of how their log-mel bands rise and fall,
+at the best of all shifts. Measured: 1,920 such copies of TESS and RAVDESS reach 0.933 to 1 (one,
+with all changes at once, 0.912). Different clips reach at most 0.867 if one woman says other words
+after the same phrase (TESS), and, for two takes of a sentence by one speaker, 0.855 (RAVDESS),
+0.872 (SAVEE) and 0.912 (ASED). In ASED 58 pairs lie above that; their waveforms show that all of
+them are copies, and its loader names them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from ser_keras.splits import Split
 
-# Frames of 10 ms, because a shift of half a frame costs similarity; bands that a telephone keeps.
+# Frames of 10 ms, because a shift of half a frame lowers the similarity; bands within those of a
+# telephone.
 SPEC = FeatureSpec(
     kind="log_mel",
     sample_rate=8000,
@@ -40,23 +42,23 @@ SPEC = FeatureSpec(
 )
 NEAR = 0.92  # similarity from which two clips are one recording
 
-_NAMED = 5  # pairs of a kind that a report names
-_LONGEST = 500  # frames of a clip that are looked at: 5 s
-_SHIFT = 52  # frames
-_RISE = 4  # frames over which a band's rise is taken: 40 ms
-_RANGE_DB = 20.0  # below a clip's loud parts; what lies lower is noise and codecs' doing
-_SEARCHED = 300  # frames that the coarse search looks at,
-_STEP = 4  # of which it takes every fourth,
-_BANDS = 8  # in so many bands: with these every altered copy found its original first
-_CANDIDATES = 3  # clips that it hands on
-_COARSE = 0.45  # similarity below which it hands nothing on; the worst copy has 0.51
+_NAMED = 5  # pairs of each kind that a report names
+_LONGEST = 500  # frames of a clip that are compared: 5 s
+_SHIFT = 52  # greatest shift, in frames
+_RISE = 4  # frames over which the rise of a band is taken: 40 ms
+_RANGE_DB = 20.0  # range below a clip's loud parts; below it are noise and traces of codecs
+_SEARCHED = 300  # frames that the coarse search compares
+_STEP = 4  # it takes one frame of so many
+_BANDS = 8  # and so many bands: with these settings every altered copy found its original first
+_CANDIDATES = 3  # clips that the coarse search passes on, per clip
+_COARSE = 0.45  # similarity below which it passes on nothing; the worst copy has 0.51
 _BLOCK = 256  # clips that are searched for at once
-_KEPT = 4096  # prints, some 100 MB of them
+_KEPT = 4096  # prints in memory, about 100 MB
 
 KINDS = {"content": "sound", "near": "near-duplicate", "speaker": "speaker", "text": "text"}
 
 
-_Prints = Callable[[str], np.ndarray]  # content -> how its bands rise
+_Prints = Callable[[str], np.ndarray]  # content -> print: how the bands of the clip rise
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Pair:
 
     Args:
         kind: "content", "near", "speaker" or "text".
-        first: Path of a clip on the one side (test, or validation).
-        second: Path of a clip on the other side.
-        shared: What they share: the content, the similarity, the speaker or the text.
+        first: Path of the clip on the first side (test, or validation).
+        second: Path of the clip on the other side.
+        shared: Content, similarity, speaker or text that the two share.
     """
 
     kind: str
@@ -84,10 +86,10 @@ class LeakageReport:
     """What the sides of a split share.
 
     Args:
-        test: Kind -> how many sounds, speakers and texts occur in test as well as in training or
-            validation; for "near" the number of pairs. None: not known, or not looked for.
-        validation: The same between validation and training.
-        pairs: Those of test and the rest: for "near" all, for every other kind the first five.
+        test: Kind -> number of sounds, speakers or texts that occur in test and also in training or
+            validation; for "near" the number of pairs. None if unknown or not searched for.
+        validation: The same numbers between validation and training.
+        pairs: Pairs of test and the rest: all for "near", the first five for every other kind.
     """
 
     test: dict[str, int | None]
@@ -95,7 +97,7 @@ class LeakageReport:
     pairs: tuple[Pair, ...]
 
     def forbidden(self, forbids: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the kinds that test shares with the rest although they are forbidden."""
+        """Return the kinds in `forbids` that test shares with the rest."""
         return tuple(kind for kind in KINDS if kind in forbids and self.test[kind])
 
     def table(self) -> str:
@@ -113,39 +115,44 @@ def check(split: Split, fingerprints: Mapping[str, np.ndarray] | None = None) ->
 
     Args:
         split: The clips and their roles.
-        fingerprints: Content -> what `features.extract` returns for `SPEC`, (frames, 24), as a
-            `FeatureStore` gives it. None leaves near-duplicates out.
+        fingerprints: Content -> features (frames, 24) that `features.extract` returns for `SPEC`,
+            as a `FeatureStore` holds them. None leaves near-duplicates out.
 
     Raises:
-        SerKerasError: A clip has no fingerprint, or one that was made with another spec.
+        SerKerasError: A clip has no fingerprint, or its fingerprint was made with another spec.
     """
     table, role = split.table, split.table["role"]
     prints = None if fingerprints is None else _prints(fingerprints)
     outer = _compared(table[role == "test"], table[role != "test"], prints)
     inner = _compared(table[role == "validation"], table[role == "train"], prints)
-    counts = (
-        {kind: None if pairs is None else len(pairs) for kind, pairs in found.items()}
-        for found in (outer, inner)
+    test, validation = (
+        {kind: None if pairs is None else len(pairs) for kind, pairs in side.items()}
+        for side in (outer, inner)
     )
     pairs = (
         pair
-        for kind, found in outer.items()
-        for pair in (found or ())[: None if kind == "near" else _NAMED]
+        for kind, of_kind in outer.items()
+        for pair in (of_kind or ())[: None if kind == "near" else _NAMED]
     )
-    return LeakageReport(*counts, tuple(pairs))
+    return LeakageReport(test, validation, tuple(pairs))
 
 
 def enforce(report: LeakageReport, split: Split) -> None:
-    """Refuse a split whose sides share what its protocol forbids.
+    """Raise an error if the sides of a split share what its protocol forbids.
+
+    Args:
+        report: What `check` returned for the split.
+        split: Split with its forbidden kinds.
 
     Raises:
-        SerKerasError: Names the kinds, how many of each, and the first pairs.
+        SerKerasError: The sides share something forbidden; the message gives the first kind, how
+            many there are, and the first pairs.
     """
     for kind in report.forbidden(split.forbids):
         pairs = [str(pair) for pair in report.pairs if pair.kind == kind]
         examples = "; ".join(pairs[:_NAMED])
-        n = report.test[kind]
-        problem = f"test shares {n} {KINDS[kind]}{'s' * (n > 1)} with training: {examples}"
+        shared = console.count(report.test[kind] or 0, KINDS[kind])
+        problem = f"test shares {shared} with training: {examples}"
         remedy = f"Leave one of each pair out: the protocol {split.protocol} forbids it"
         raise SerKerasError(f"split of {split.corpus or 'a list'}", problem, remedy)
 
@@ -153,7 +160,7 @@ def enforce(report: LeakageReport, split: Split) -> None:
 def _compared(
     first: pd.DataFrame, second: pd.DataFrame, prints: _Prints | None
 ) -> dict[str, list[Pair] | None]:
-    """Return the pairs of each kind between two sides; None where they cannot be known."""
+    """Return the pairs of each kind between two sides; None where it is unknown."""
     return {
         "content": _shared(first, second, "content"),
         "near": None if prints is None else _near(first, second, prints),
@@ -163,7 +170,7 @@ def _compared(
 
 
 def _shared(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[Pair] | None:
-    """Return a pair for each value that both sides have; a voice or wording is of one corpus."""
+    """Return a pair for each value on both sides; speakers and texts belong to their corpus."""
     if any(len(side) and side[kind].isna().all() for side in (first, second)):
         return None
     key = ["content"] if kind == "content" else ["corpus", kind]
@@ -174,16 +181,16 @@ def _shared(first: pd.DataFrame, second: pd.DataFrame, kind: str) -> list[Pair] 
 
 
 def _near(first: pd.DataFrame, second: pd.DataFrame, prints: _Prints) -> list[Pair]:
-    """Return the near-duplicates of two sides, for a clip of the first side three at most."""
+    """Return the near-duplicates of two sides, at most three for each clip of the first side."""
     paths = [dict(zip(side["content"], side["path"], strict=True)) for side in (first, second)]
     if not all(paths):
         return []
     pairs = []
     bar = console.progress(len(paths[0]), "near-duplicates")
     for content, candidates in _searched(prints, *map(list, paths)):
-        mine = prints(content)
+        own = prints(content)
         for other in (other for other in candidates if other != content):
-            alike = _similarity(mine, prints(other))
+            alike = _similarity(own, prints(other))
             if alike >= NEAR:
                 shared = f"{alike:.2f} alike"
                 pairs.append(Pair("near", paths[0][content], paths[1][other], shared))
@@ -195,10 +202,10 @@ def _near(first: pd.DataFrame, second: pd.DataFrame, prints: _Prints) -> list[Pa
 def _searched(
     prints: _Prints, first: list[str], second: list[str]
 ) -> Iterator[tuple[str, list[str]]]:
-    """Yield each clip of the first side with those of the second that it may be a copy of.
+    """Yield each clip of the first side with the clips of the second that it may be a copy of.
 
-    It is the search of `_similarity` on fewer numbers; the first side is sampled twice, so that
-    copies meet within 10 ms.
+    This is the search of `_similarity` on fewer numbers. The first side is sampled at two phases,
+    so that the frames of copies lie at most 10 ms apart.
     """
     there = np.stack([_coarse(prints(content), 0) for content in second])
     for start in range(0, len(first), _BLOCK):
@@ -217,12 +224,12 @@ def _searched(
 
 
 def _prints(fingerprints: Mapping[str, np.ndarray]) -> _Prints:
-    """Return content -> its print; those asked for last are kept, they are asked for again."""
+    """Return content -> print; the latest prints stay in memory, as they are needed again."""
     return functools.lru_cache(_KEPT)(functools.partial(_print, fingerprints))
 
 
 def _print(fingerprints: Mapping[str, np.ndarray], content: str) -> np.ndarray:
-    """Return how the bands of a clip rise, (frames, 24): blind to gain and to the room's colour."""
+    """Return how the bands of a clip rise, (frames, 24), which ignores gain and room colour."""
     if content not in fingerprints:
         raise SerKerasError("fingerprints", f"there is none of {content}", "Extract them all")
     decibel = np.asarray(fingerprints[content][:_LONGEST], dtype=np.float32)
@@ -238,9 +245,10 @@ def _print(fingerprints: Mapping[str, np.ndarray], content: str) -> np.ndarray:
 
 
 def _high(decibel: np.ndarray) -> np.float32:
-    """Return the 98th percentile, not the maximum: a copy may have lost it.
+    """Return the 98th percentile; not the maximum, which a copy may have lost.
 
-    The same as np.quantile's to the last digits, in half of its time, which was most of a print's.
+    It equals that of np.quantile but for the last digits and takes half the time; np.quantile took
+    most of the time of a print.
     """
     at = 0.98 * (decibel.size - 1)
     low = int(at)
@@ -259,7 +267,7 @@ def _coarse(rise: np.ndarray, phase: int) -> np.ndarray:
 def _similarity(first: np.ndarray, second: np.ndarray) -> float:
     """Return the correlation of two prints where they overlap, at the best shift.
 
-    Shifts that leave less than half of the longer one overlapping are not tried.
+    Shifts at which less than half of the longer print overlaps are not tried.
     """
     from scipy.fft import irfft, next_fast_len, rfft
 

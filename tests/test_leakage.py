@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import audio, features, files, leakage, splits
+from ser_keras import audio, features, files, leakage, recipes, splits
 from ser_keras.errors import SerKerasError
 
 RATE = 22_050
@@ -63,7 +63,7 @@ def split_of(rows, protocol="random"):
     """Return a split of rows (path, role, content, speaker, text)."""
     table = pd.DataFrame(rows, columns=["path", "role", "content", "speaker", "text"])
     table = table.astype("string").assign(corpus="own", emotion="sad")
-    return splits.Split("own", protocol, 0, 0, table, splits._FORBIDS[protocol])
+    return splits.Split("own", protocol, 0, 0, table, splits.PROTOCOLS[protocol].forbids)
 
 
 def clips_of(sounds, roles, protocol="random"):
@@ -254,9 +254,10 @@ def test_every_protocol_of_splits_passes_its_own_gate():
         corpus="own", content=table["path"].map(files.digest), duplicate_of=unmarked
     )
     index = type("Index", (), {"corpus": "own", "table": table})
+    draw = recipes.get("attention-tess").draw
     for protocol in ("paper", *splits.of_one_corpus("own")):
         for fold in range(splits.folds(index, protocol)):
-            split = splits.make(index, protocol, fold=fold)
+            split = splits.make(index, protocol, fold=fold, draw=draw)
             leakage.enforce(leakage.check(split), split)
 
 

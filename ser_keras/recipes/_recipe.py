@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ser_keras.augment import Augmentation
 from ser_keras.batches import BatchSpec
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, unknown
 from ser_keras.features import FeatureSpec
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import pandas as pd
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
     """How a network is fitted; the names are Keras's where Keras has one.
 
-    The best epoch is the one with the best `monitor`; training ends `patience` epochs after it
-    (None: never early). `schedule` is `constant` or `plateau`: after `plateau_patience` epochs
-    without a better validation loss the rate is multiplied by `plateau_factor`, down to
-    `min_learning_rate`. Over the first `warmup_epochs` the rate rises linearly.
+    Args:
+        optimizer: `adam`, `adamw`, `sgd` or `rmsprop`.
+        learning_rate: Learning rate at the start, after the warm-up.
+        weight_decay: Weight decay of the optimizer; None for the default of Keras.
+        label_smoothing: Share of each target that is spread over all classes.
+        clip_norm: Norm to which the gradient of all weights together is clipped; None for none.
+        batch_size: Number of clips per step.
+        epochs: Greatest number of epochs.
+        monitor: Column of the history that chooses the best epoch: `val_loss`, `val_accuracy` or
+            `val_macro_f1`.
+        patience: Number of epochs after the best one at which training ends; None trains all.
+        schedule: `constant`, or `plateau`: the rate is cut when the validation loss stagnates.
+        plateau_factor: Factor by which a plateau multiplies the rate.
+        plateau_patience: Number of epochs without a better validation loss that make a plateau.
+        min_learning_rate: Rate below which no plateau cuts it.
+        warmup_epochs: Number of first epochs over which the rate rises linearly.
     """
 
     optimizer: str = "adam"
@@ -61,13 +78,13 @@ class Published:
     """A figure as its authors give it.
 
     Args:
-        value: In [0, 1].
+        value: Value of the metric, in [0, 1].
         metric: `accuracy`, `uar` or `macro_f1`.
-        n: Clips it was measured on, None where nobody says.
-        corpus: What it was measured on.
-        protocol: The protocol of this package that repeats it.
-        source: Where it stands.
-        selected_on: `test` where the authors chose their model on the clips they report.
+        n: Number of clips it was measured on, None where the authors do not say.
+        corpus: Name of the corpus it was measured on; pooled corpora are joined by "+".
+        protocol: Name of the protocol of this package that repeats it.
+        source: Where the authors give it.
+        selected_on: `test` if the authors chose their model on the clips that they report.
     """
 
     value: float
@@ -84,22 +101,25 @@ class Recipe:
     """A published system, or its correction.
 
     Args:
-        title: What it is, in a few words.
-        sources: Papers and code with commits.
-        corpora: Names of the corpora it was published on, the first being the default.
+        title: What the system is, in a few words.
+        sources: Papers and code, with commits.
+        corpora: Names of the corpora it was published on; a run uses them, pooled, by default.
         emotions: Names of the classes; their order is the class index.
-        features: From a waveform to frames.
-        batch: From frames to the network's inputs.
+        features: How a waveform becomes frames.
+        batch: How frames become the network's inputs.
         training: How the network is fitted.
         build: `build(shapes, n_classes, **model)` returns the network, not compiled; `shapes` maps
             the name of an input to its shape without the batch axis.
-        paper: Whose drawing the protocol `paper` is, one of `splits.PAPERS`.
-        augment: What is done to the training clips; by default nothing.
+        draw: `draw(clips, seed, fold)` draws the split of the protocol `paper` as the authors did.
+            It gets the index rows of one corpus, sorted by path and without duplicates, and
+            returns an array (clips,) of "train", "validation", "test", or None for a clip that is
+            left out.
+        augment: Augmentation of the training clips; by default there is none.
         model: Arguments of `build` that differ from its defaults.
         published: Figures to compare with.
-        notes: What a reader of its figures has to know, in plain sentences.
-        corrects: What a corrected variant mends.
-        name: The name of its file, filled in by `recipes.get`.
+        notes: What a reader of the figures has to know, in plain sentences.
+        corrects: What a corrected variant corrects.
+        name: Name of the recipe's file, filled in by `recipes.get`.
     """
 
     title: str
@@ -110,13 +130,21 @@ class Recipe:
     batch: BatchSpec
     training: Training
     build: Callable
-    paper: str = "attention-tess"
+    draw: Callable[[pd.DataFrame, int, int], np.ndarray]
     augment: Augmentation = Augmentation()  # noqa: RUF009  frozen, so it may be shared
     model: Mapping[str, object] = dataclasses.field(default_factory=dict)
     published: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
     corrects: tuple[str, ...] = ()
     name: str = ""
+
+    @property
+    def draw_name(self) -> str:
+        """Name of the authors' draw: that of the module that defines it, with hyphens.
+
+        Recipes that share a draw share its name.
+        """
+        return self.draw.__module__.rpartition(".")[2].strip("_").replace("_", "-")
 
     def settings(self) -> dict[str, object]:
         """Return every setting that `override` takes, by its dotted key, with its value."""
@@ -133,17 +161,20 @@ class Recipe:
         """Return the recipe with some settings changed, each given as text.
 
         Args:
-            changes: Dotted key to value, e.g. `{"training.epochs": "3", "model.dropout": "0.3"}`.
-                `none` is None; `true` and `false` are what they say.
+            changes: Dotted key -> value as text, such as `{"training.epochs": "3"}`; `none`,
+                `true` and `false` stand for None, True and False.
 
         Raises:
-            SerKerasError: No such setting (the nearest is named), or a value of another type.
+            SerKerasError: There is no such setting (the message gives the nearest), or a value has
+                the wrong type.
         """
         known = self.settings()
         parts: dict[str, dict[str, object]] = {}
         for key, text in changes.items():
             if key not in known:
-                raise SerKerasError(f"--set {key}", "no such setting", _hint(key, known))
+                last = key.rpartition(".")[2]
+                alike = [name for name in known if name.rpartition(".")[2] == last]
+                raise unknown(f"--set {key}", "setting", key, alike or known)
             part, field = key.split(".", 1)
             parts.setdefault(part, {})[field] = _convert(key, text, self._annotation(part, field))
         recipe = self
@@ -156,7 +187,10 @@ class Recipe:
         return recipe
 
     def to_json(self) -> dict:
-        """Return all that the recipe states as plain values; `build` by the name of its module."""
+        """Return all that the recipe states as plain values.
+
+        `network` is the name of the module that defines `build`, `draw` is `draw_name`.
+        """
         value = {
             field.name: getattr(self, field.name)
             for field in dataclasses.fields(self)
@@ -168,15 +202,16 @@ class Recipe:
         value["published"] = [dataclasses.asdict(figure) for figure in self.published]
         value["model"] = {k.split(".")[1]: v for k, v in self.settings().items() if "model." in k}
         value["network"] = self.build.__module__.rpartition(".")[2]
+        value["draw"] = self.draw_name
         return {key: list(v) if isinstance(v, tuple) else v for key, v in value.items()}
 
     def identity(self) -> dict:
-        """Return what of `to_json` a run depends on; the rest may be put into other words."""
+        """Return the part of `to_json` that a run depends on: all but the words for readers."""
         return _without_words(self.to_json())
 
-    def makes(self, told: Mapping[str, object]) -> bool:
-        """Return whether a run of the recipe that `to_json` told of is one of this recipe."""
-        return _without_words(told) == self.identity()
+    def makes(self, record: Mapping[str, object]) -> bool:
+        """Return whether the recipe makes the same runs as one whose `to_json` is `record`."""
+        return _without_words(record) == self.identity()
 
     def _annotation(self, part: str, field: str):
         if part != "model":
@@ -185,9 +220,38 @@ class Recipe:
         return type(default) if default is not None else str
 
 
-def _without_words(told: Mapping[str, object]) -> dict[str, object]:
+def network_inputs(shapes: Mapping[str, tuple]) -> dict[str, keras.KerasTensor]:
+    """Return the Keras input of each name in `shapes`, for use in a recipe's `build`.
+
+    The mask is an input of its own, because Keras convolutions drop implicit masks and exported
+    models have none. Pass the dictionary to `keras.Model` as its inputs.
+
+    Args:
+        shapes: Shape of each input without the batch axis: `features` and, where batches are
+            masked, `mask`.
+
+    Returns:
+        Name -> input: `features` (batch, *shape), float32, and, if `shapes` has it, `mask`
+        (batch, steps), bool, False where a step is padding.
+
+    Example:
+        >>> inputs = network_inputs({"features": (130, 40), "mask": (130,)})
+        >>> inputs["features"].shape, inputs["mask"].dtype
+        ((None, 130, 40), 'bool')
+    """
+    import keras  # late: listing recipes must not start a backend
+
+    dtypes = {"features": "float32", "mask": "bool"}
+    return {
+        name: keras.Input(shapes[name], dtype=dtype, name=name)
+        for name, dtype in dtypes.items()
+        if name in shapes
+    }
+
+
+def _without_words(record: Mapping[str, object]) -> dict[str, object]:
     words = ("title", "sources", "published", "notes", "corrects")
-    return {key: value for key, value in told.items() if key not in words}
+    return {key: value for key, value in record.items() if key not in words}
 
 
 def _model_arguments(build: Callable) -> dict[str, object]:
@@ -195,15 +259,10 @@ def _model_arguments(build: Callable) -> dict[str, object]:
     return {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def _hint(key: str, known: Mapping[str, object]) -> str:
-    same_end = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    nearest = same_end or difflib.get_close_matches(key, known, n=1, cutoff=0.3)
-    return f"Did you mean {nearest[0]}" if nearest else "--list RECIPE shows them all"
-
-
 def _convert(key: str, text: str, annotation: object) -> object:
     """Return `text` as the annotated type; a union is tried from left to right."""
-    options = typing.get_args(annotation) if _is_union(annotation) else (annotation,)
+    is_union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    options = typing.get_args(annotation) if is_union else (annotation,)
     if type(None) in options and text.lower() == "none":
         return None
     for option in options:
@@ -211,12 +270,8 @@ def _convert(key: str, text: str, annotation: object) -> object:
             return _parse(text, option)
         except ValueError:
             continue
-    wanted = _one_of([_words(option) for option in options])
-    raise SerKerasError(f"--set {key}={text}", "is of another kind", f"Give {wanted}")
-
-
-def _is_union(annotation: object) -> bool:
-    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    expected = _one_of([_words(option) for option in options])
+    raise SerKerasError(f"--set {key}={text}", "has the wrong type", f"Give {expected}")
 
 
 def _parse(text: str, kind: object) -> object:
@@ -236,10 +291,13 @@ def _parse(text: str, kind: object) -> object:
 
 
 def _words(kind: object) -> str:
-    names = {int: "a whole number", float: "a number", bool: "true or false", type(None): "none"}
+    names: dict[object, str] = {
+        **{int: "a whole number", float: "a number", bool: "true or false"},
+        **{str: "a word", type(None): "none"},
+    }
     if typing.get_origin(kind) is typing.Literal:
         return _one_of(typing.get_args(kind))
-    return names.get(kind, "a list divided by commas" if kind is not str else "a word")
+    return names.get(kind, "a list separated by commas")
 
 
 def _one_of(choices) -> str:

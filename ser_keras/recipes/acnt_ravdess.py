@@ -3,21 +3,22 @@
 Code: https://github.com/Souradeep2233/Emotion_Detection, `emotion-recognition.ipynb` with its
 outputs (PyTorch 2.6); README at 2581c76 and later.
 
-Where README and code disagree: the README tells of speech and song, a 70/15/15 split, augmentation
-and losses that fall. The code reads speech, splits 80/16/4, never augments (the data set is told
-to, but gets nothing to do it with), and its log shows one validation accuracy in every epoch,
-0.1326, the share of one class. No clip of the test side was ever scored. Everything below is the
-code's.
+Where README and code disagree: the README speaks of speech and song, a 70/15/15 split, augmentation
+and falling losses. The code reads speech, splits 80/16/4 and never augments (its data set is asked
+to, but is given no augmentation). Its log shows the same validation accuracy in every epoch,
+0.1326, the share of one class. It never scored a test clip. Everything below follows the code.
 
-torch and Keras: a plateau is cut in the epoch after torch's patience (3), hence 4 below, and counts
-as one in Keras when the loss falls by less than 1e-4, in torch by less than 0.01 %. Axes are
-written time first; square kernels do not tell the difference. Normal starts are cut off at two
-deviations by Keras.
+torch and Keras: torch cuts the rate in the epoch after its patience of 3 epochs, hence 4 below. A
+loss counts as better in Keras if it falls by 1e-4, in torch if it falls by 0.01 %. Axes are written
+time first, which makes no difference to square kernels. Keras truncates normal initial weights at
+two deviations.
 """
 
 from ser_keras.batches import BatchSpec
 from ser_keras.features import FeatureSpec
-from ser_keras.recipes import Published, Recipe, Training
+from ser_keras.recipes import Published, Recipe, Training, _draws, network_inputs
+
+CUT = "Clips above 4.04 s are cut."
 
 
 def build(
@@ -37,30 +38,27 @@ def build(
     """Return the network, not compiled.
 
     Args:
-        shapes: `features`: (frames, bands, 1); `mask`, if there: (frames,), False where a frame is
-            padding.
-        n_classes: Width of the softmax.
-        filters: Of the first convolution; each further block doubles them.
-        blocks: Convolution blocks, all but the last halving frames and bands, rounded down.
+        shapes: Shapes of the inputs without the batch axis: `features` (frames, bands, 1) and, for
+            masked batches, `mask` (frames,), False where a frame is padding.
+        n_classes: Number of emotions, the width of the softmax.
+        filters: Number of filters of the first convolution; each further block doubles it.
+        blocks: Number of convolution blocks; all but the last halve frames and bands, rounded down.
         dim: Width of the Transformer.
-        heads: Of its attention.
-        encoders: Its layers.
-        inner: Width within each of them.
-        dropout: Everywhere.
+        heads: Number of attention heads of the Transformer.
+        encoders: Number of encoder layers of the Transformer.
+        inner: Width of the feed-forward part of each encoder layer.
+        dropout: Dropout rate of all dropout layers.
         projection: Whether the third and later blocks get the shortcut that their name promises.
-        normalize_first: Whether the norms of the Transformer stand before what they serve.
+        normalize_first: Whether the Transformer normalises before attention and feed-forward part
+            (True) or after them (False).
     """
     import keras
     from keras import layers
 
     from ser_keras.layers import ResidualBlock, SinePositionEncoding, TransformerEncoder
 
-    features = keras.Input(shapes["features"], name="features")
-    inputs, mask = {"features": features}, None
-    if "mask" in shapes:
-        mask = inputs["mask"] = keras.Input(shapes["mask"], dtype="bool", name="mask")
-
-    x = features
+    inputs = network_inputs(shapes)
+    x, mask = inputs["features"], inputs.get("mask")
     for block in range(1, blocks + 1):
         x = ResidualBlock(
             filters * 2 ** (block - 1),
@@ -100,12 +98,27 @@ def build(
     return keras.Model(inputs, emotion, name="acnt_ravdess")
 
 
+def draw(clips, seed, fold):
+    """Return roles: 80 / 16 / 4 %, stratified.
+
+    The authors drew from 2,880 files that held each clip twice; here each clip is there once.
+    """
+    import numpy as np
+
+    emotion = clips["emotion"].to_numpy(str)
+    state = _draws.SEED + seed
+    role = np.full(len(clips), "train", dtype=object)
+    held_out = _draws.sampled(_draws.as_listed(clips), 0.2, state, emotion)
+    role[held_out] = "validation"
+    role[_draws.sampled(held_out, 0.2, state, emotion)] = "test"
+    return role
+
+
 RECIPE = Recipe(
     title="CNN and Transformer over log-mel on RAVDESS",
     sources=("github.com/Souradeep2233/Emotion_Detection, emotion-recognition.ipynb",),
     corpora=("ravdess",),
     emotions=("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"),
-    paper="acnt-ravdess",
     features=FeatureSpec(
         kind="log_mel",
         sample_rate=22_050,
@@ -147,8 +160,8 @@ RECIPE = Recipe(
         ),
     ),
     notes=(
-        "It collapses: at a rate of 3e-2 the network answers with the share of each class from the "
-        "first epoch on, so it names one emotion for every clip.",
+        "It collapses: at a learning rate of 3e-2 the network gives the share of each class as its "
+        "answer from the first epoch on, so every clip gets the same emotion.",
         "The published log comes from 2,880 files that hold each of the 1,440 clips twice, so that "
         "about 80 % of its validation clips were in training; here each clip counts once.",
         "Padding is 0 dB, at or above the loudest speech in most bands, and comes before the "
@@ -156,7 +169,8 @@ RECIPE = Recipe(
         "No skip connection ever fires, because every block changes the number of channels.",
         "A third encoder layer of 593,024 weights is registered by the published code and never "
         "used; it is left out here.",
-        "Clips above 4.04 s are cut.",
+        CUT,
     ),
     build=build,
+    draw=draw,
 )

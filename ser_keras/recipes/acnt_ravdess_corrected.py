@@ -1,8 +1,8 @@
 """The RAVDESS CNN and Transformer with a rate that learns, real shortcuts, and masks.
 
-Corrects `acnt_ravdess`; what is not named here is the same. Of the augmentation that the published
-README describes, polarity is left out because no power spectrum shows it, and gain because it would
-hide how loud an emotion is.
+Corrects `acnt_ravdess`; what is not named here is the same. Two augmentations of the published
+README are left out: inverted polarity, because it does not change a power spectrum, and gain,
+because it would hide how loud an emotion is.
 """
 
 import dataclasses
@@ -40,17 +40,17 @@ RECIPE = dataclasses.replace(
     notes=(
         "The same two sentences are said in training and in test; under the paper's protocol the "
         "same actors, too.",
-        "Clips above 4.04 s are cut.",
+        acnt_ravdess.CUT,
     ),
     corrects=(
-        "the learning rate is 5e-4 after a warm-up of 5 epochs, and the norms of the Transformer "
-        "stand before its attention, so that it learns at all",
+        "the learning rate is 5e-4 after a warm-up of 5 epochs, and the Transformer normalises "
+        "before its attention, so that it learns at all",
         "the two residual blocks have shortcuts, by a 1 x 1 convolution",
         "each clip counts once: no copy of a validation clip is in training",
-        "bands are normalised by the training clips, not each by its own clip, which took away how "
-        "loud and how bright a voice is; padding follows and is masked throughout",
-        "the Transformer is 512 wide within, the usual 4 times its width; 2,048 is a library's "
-        "default for a width of 512",
+        "bands are normalised by the training clips, not by each clip itself, which removed how "
+        "loud and how bright a voice is; padding comes after it and is masked throughout",
+        "the feed-forward part of the Transformer is 512 wide, the usual 4 times its width; 2,048 "
+        "is a library's default for a width of 512",
         "augmentation runs: noise and pitch on the waveform, masks on the spectrogram",
         "the rate is halved after 10 epochs on a plateau instead of cut to a tenth after 4, and "
         "training ends 30 epochs after the best one instead of 20",

@@ -5,20 +5,26 @@ output) and two pictures. AdaFNN: J. Yao, J. Mueller and J.-L. Wang, "Deep Learn
 Data Analysis with Adaptive Basis Layers", ICML 2021, PMLR 139, 11898-11908, arXiv:2106.10414,
 reference code github.com/jwyyy/AdaFNN.
 
-Where README and code disagree: the figures are of 858 rows, which the code, with batches of 128 and
-the rest dropped, cannot give; "100 epochs" ended at 46; "balanced accuracy" is plain accuracy. The
-tables of 130 x 40 values behind them are not public; by their class shares they are IEMOCAP, cut
-into chunks. So the features below are ours: log-mel in 40 bands, 3 s in 130 frames, on the same
-four classes of corpora that are at hand. Network, augmentation and training are the code's.
+Where README and code disagree: the figures are measured on 858 rows, which the code cannot give,
+as it works in batches of 128 and drops the rest; "100 epochs" ended at 46; "balanced accuracy" is
+plain accuracy. The tables of 130 x 40 values behind the figures are not public; their class shares
+suggest IEMOCAP, cut into chunks. So this is no exact reproduction: the features below are ours
+(log-mel in 40 bands, 3 s in 130 frames), and so are the corpora, which have the same four classes.
+Network, augmentation, training and split follow the code.
 
 torch and Keras: the LSTM has one bias where torch has two (12,960 weights instead of 13,120). Torch
-cuts the rate in the epoch after its patience of 5, hence 6 below.
+cuts the rate in the epoch after its patience of 5 epochs, hence 6 below.
 """
 
 from ser_keras.augment import Augmentation, ImageShiftZoomFlip
 from ser_keras.batches import BatchSpec
 from ser_keras.features import FeatureSpec
-from ser_keras.recipes import Published, Recipe, Training
+from ser_keras.recipes import Published, Recipe, Training, _draws, network_inputs
+
+DATA_NOT_PUBLIC = (
+    "The data of the published figure is not public; corpora and features are substitutes, so the "
+    "figures are not comparable."
+)
 
 
 def build(
@@ -45,34 +51,33 @@ def build(
     """Return the network, not compiled.
 
     Args:
-        shapes: `features`: (frames, bands); `mask`, if there: (frames,), False where a frame is
-            padding.
-        n_classes: Width of the softmax.
-        encoders: Layers of the Transformer.
-        heads: Of its attention.
-        inner: Width within each of them.
-        dropout: Outside the basis functions.
-        positions: Whether the Transformer is told the order of the frames.
+        shapes: Shapes of the inputs without the batch axis: `features` (frames, bands) and, for
+            masked batches, `mask` (frames,), False where a frame is padding.
+        n_classes: Number of emotions, the width of the softmax.
+        encoders: Number of encoder layers of the Transformer.
+        heads: Number of attention heads of the Transformer.
+        inner: Width of the feed-forward part of each encoder layer.
+        dropout: Dropout rate everywhere but in the basis functions.
+        positions: Whether the order of the frames is added to the input of the Transformer.
         unroll: Whether the LSTM is written out step by step: the same function, which exports as
             plain operators and trains faster, but takes up to 20 s to compile.
-        bases: Basis functions for each band.
-        basis_width: Of the four hidden layers behind each basis function.
-        basis_dropout: Within them.
-        share, lambda_1, k_1, lambda_2, k_2, pairs, detach_norm: As of `layers.AdaptiveBasis`; a k
-            of 0 stands for all.
+        bases: Number of basis functions for each band.
+        basis_width: Width of the four hidden layers behind each basis function.
+        basis_dropout: Dropout rate in these hidden layers.
+        share, lambda_1, k_1, lambda_2, k_2, pairs, detach_norm: Arguments of
+            `layers.AdaptiveBasis`; a k of 0 stands for all.
     """
     import keras
     from keras import layers
 
     from ser_keras.layers import AdaptiveBasis, SinePositionEncoding, TransformerEncoder
 
-    features = keras.Input(shapes["features"], name="features")
-    inputs, mask = {"features": features}, None
-    if "mask" in shapes:
-        mask = inputs["mask"] = keras.Input(shapes["mask"], dtype="bool", name="mask")
+    inputs = network_inputs(shapes)
+    x, mask = inputs["features"], inputs.get("mask")
     bands = shapes["features"][-1]
 
-    x = SinePositionEncoding(name="positions")(features) if positions else features
+    if positions:
+        x = SinePositionEncoding(name="positions")(x)
     for number in range(1, encoders + 1):
         x = TransformerEncoder(inner, heads, dropout=dropout, name=f"encoder_{number}")(
             x, mask=mask
@@ -102,6 +107,17 @@ def build(
     return keras.Model(inputs, emotion, name="adafnn_transformer")
 
 
+def draw(clips, seed, fold):
+    """Return roles: 80 / 10 / 10 % of a permutation, not stratified."""
+    import numpy as np
+
+    order = np.random.RandomState(_draws.SEED + seed).permutation(_draws.as_listed(clips))
+    role = np.full(len(clips), "train", dtype=object)
+    role[order[int(0.8 * len(order)) :]] = "validation"
+    role[order[int(0.9 * len(order)) :]] = "test"
+    return role
+
+
 RECIPE = Recipe(
     title="Transformer, LSTM and AdaFNN over 40 bands, four emotions",
     sources=(
@@ -110,7 +126,6 @@ RECIPE = Recipe(
     ),
     corpora=("ravdess", "tess"),
     emotions=("happy", "angry", "neutral", "sad"),
-    paper="adafnn-transformer",
     features=FeatureSpec(kind="log_mel", sample_rate=22_050, duration=3.0, n_mels=40),
     batch=BatchSpec(frames=130, fit="pad", normalize="feature"),
     augment=Augmentation(
@@ -140,18 +155,18 @@ RECIPE = Recipe(
         ),
     ),
     notes=(
-        "The data of the published figure cannot be had; corpora and features are substitutes, so "
-        "the figures are not comparable.",
-        "The augmentation takes a spectrogram for a photograph: its horizontal flip turns low "
+        DATA_NOT_PUBLIC,
+        "The augmentation treats a spectrogram like a photograph: its horizontal flip turns low "
         "bands into high ones, its width shift moves time by at most 2 frames, its zoom also moves "
         "the bands.",
-        "The Transformer is not told the order of the frames.",
+        "The Transformer does not know the order of the frames.",
         "The orthogonality penalty draws 3 of 28,680 pairs in each step, most of them from "
-        "different bands, where it is of no use; as the norm is held constant, its gradient also "
-        "makes functions smaller, which lowers nothing. It hardly falls in training (column "
-        "orthogonality of history.csv): the functions stay almost parallel.",
+        "different bands, where it is of no use. As the norm counts as a constant, its gradient "
+        "also makes functions smaller, which does not lower the penalty. It hardly falls in "
+        "training (column orthogonality of history.csv): the functions stay almost parallel.",
         "99 % of the weights lie in the 240 networks behind the basis functions.",
         "The published code drops the last incomplete batch everywhere; here every clip counts.",
     ),
     build=build,
+    draw=draw,
 )

@@ -1,4 +1,4 @@
-"""The AdaFNN system with basis functions that share work, and penalties that can turn them.
+"""The AdaFNN system with basis functions that share layers, and a penalty that works on them.
 
 Corrects `adafnn_transformer`; what is not named here is the same.
 """
@@ -33,17 +33,17 @@ RECIPE = dataclasses.replace(
         "pairs": "band",
         "detach_norm": False,
     },
-    notes=(
-        "The data of the published figure cannot be had; corpora and features are substitutes, so "
-        "the figures are not comparable.",
-    ),
+    notes=(adafnn_transformer.DATA_NOT_PUBLIC,),
     corrects=(
-        "nothing is flipped; time and bands are shifted and masked by name, anew in each epoch",
-        "the Transformer is told the order of the frames, and padding is masked throughout",
-        "the Transformer is 160 wide within, the usual 4 times its 40 bands; 2,048, 51 times, is "
-        "the default of a library for widths of 512, and cost two thirds of a training step",
+        "nothing is flipped; time and bands are shifted and masked on their own axes, anew in each "
+        "epoch",
+        "the Transformer gets the order of the frames, and padding is masked throughout",
+        "the feed-forward part of the Transformer is 160 wide, the usual 4 times its 40 bands; "
+        "2,048, 51 times as much, is a library's default for a width of 512, and cost two thirds "
+        "of a training step",
         "the functions of a band share hidden layers of width 32: 0.15 M weights instead of 48 M",
-        "orthogonality is asked of all 15 pairs within each band, with a gradient through the norm",
+        "the orthogonality penalty takes all 15 pairs within each band, with a gradient through "
+        "the norm",
         "the basis functions are the same in training and in use: no dropout within them",
         "no clip is dropped from an incomplete batch",
     ),

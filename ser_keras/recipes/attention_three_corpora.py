@@ -7,7 +7,8 @@ From its abstract: the corpora, the eight classes, MFCC as the best features, a 
 with LSTM and "self-attention", and 90 % average test accuracy. The network is that of the diagram
 in github.com/Edeni96/Voice_emotion_recognition at 72c27b5, which cites the paper and ends in eight
 outputs; it pools with tanh-scored attention, which is no self-attention. Number of MFCC, frames,
-split and training settings are not in the abstract: here they are those of that repository's code.
+split and training settings are not in the abstract; here they are those of that repository's code.
+So this is a reconstruction, not the authors' own code.
 """
 
 import dataclasses
@@ -42,6 +43,6 @@ RECIPE = dataclasses.replace(
         "A random split shares all 30 voices.",
         "On RAVDESS alone, or with RAVDESS or TESS left out (14 to 28 steps an epoch), ten epochs "
         "of patience end before the averages of batch normalisation (momentum 0.99) have left "
-        "where they start: it answers one emotion.",
+        "their initial values: it gives every clip the same emotion.",
     ),
 )

@@ -1,7 +1,7 @@
-"""The attention system on RAVDESS, SAVEE and TESS with its axes, scaling and averages put right.
+"""The attention system on RAVDESS, SAVEE and TESS with correct axes, scaling and averages.
 
-Corrects `attention_three_corpora`, as `attention_tess_corrected` does the system on TESS; what is
-named in neither is the same.
+Corrects `attention_three_corpora` as `attention_tess_corrected` corrects the system on TESS; what
+neither of them names is the same.
 """
 
 import dataclasses
@@ -15,13 +15,13 @@ RECIPE = dataclasses.replace(
     # with 0.99 and 14 steps an epoch (RAVDESS alone) patience runs out before the averages settle
     model={**attention_tess_corrected.RECIPE.model, "norm_momentum": 0.9},
     notes=(
-        attention_tess_corrected.RECIPE.notes[0],
+        attention_tess_corrected.LATE_STEPS,
         "Calm still occurs in RAVDESS alone, and 59 % of the clips are still TESS: read the "
         "figures of each corpus, and those of the protocols speaker and corpus.",
     ),
     corrects=(
         *attention_tess_corrected.RECIPE.corrects,
         "the averages of batch normalisation follow within an epoch (momentum 0.9, not 0.99), so "
-        "that validation judges the network that was trained, on few clips, too",
+        "that validation scores the network that was trained, on few clips, too",
     ),
 )

@@ -1,4 +1,4 @@
-"""The TESS LSTM with time given back to it.
+"""The TESS LSTM, run over time.
 
 Corrects `mean_mfcc_lstm`; what is not named here is the same.
 """
@@ -20,6 +20,6 @@ RECIPE = dataclasses.replace(
     corrects=(
         "time is the sequence axis: frames x 40 instead of 40 averages x 1",
         "each coefficient has its own mean and deviation, fitted on training clips alone",
-        "padding follows the scaling, and the LSTM passes over it",
+        "padding comes after the scaling, and the LSTM skips it",
     ),
 )

@@ -1,4 +1,4 @@
-"""The AESDD CNN for pictures of 256 frames, with augmentation that does what it is named after.
+"""The AESDD CNN for pictures of 256 frames, with augmentation that does what its name says.
 
 Corrects `mel_cnn_aesdd_artificial`: it is `mel_cnn_aesdd_resized_corrected` with augmentation.
 """

@@ -3,19 +3,27 @@
 Code: https://github.com/SigurdST/emotion_recognition, `notebook.ipynb` with its outputs (PyTorch),
 and `REPORT.md`.
 
-Where report and code disagree: the code's mel bands end at 8,000 Hz, of which the report is silent;
+Where report and code disagree: the code's mel bands end at 8,000 Hz, which the report does not say;
 the report calls the data perfectly balanced (119 to 122 clips a class). In both, the epoch is
-chosen by its accuracy on the 121 test clips, which are then reported. Everything below is the
-code's; `convolutions` is 3 or 4, as in its two networks.
+chosen by its accuracy on the 121 test clips, which are then reported. Everything below follows the
+code; `convolutions` is 3 or 4, as in its two networks.
 
-torch and Keras: kernels start in torch's range, biases at zero instead of in the same range; batch
-normalisation (of the resized networks) has torch's momentum 0.1, which is 0.9 here. Axes are
-written time first; square kernels do not tell the difference.
+torch and Keras: kernels start in torch's range, but biases at zero instead of in that range. Batch
+normalisation (in the resized networks) has torch's momentum 0.1, which is 0.9 here. Axes are
+written time first, which makes no difference to square kernels.
 """
 
 from ser_keras.batches import BatchSpec
 from ser_keras.features import FeatureSpec
-from ser_keras.recipes import Published, Recipe, Training
+from ser_keras.recipes import Recipe, Training
+from ser_keras.recipes._mel_cnn_aesdd import draw, published
+
+NO_NOISE_REDUCTION = (
+    "The published code first subtracts noise, taking the first second of each clip for noise, "
+    "which is speech in most; that step is left out here. Its peak normalisation needs no step of "
+    "its own: the decibels are relative to the clip's loudest bin."
+)
+SHARED_VOICES = "All six voices are in training and in test."
 
 
 def build(
@@ -31,13 +39,14 @@ def build(
     """Return the network, not compiled.
 
     Args:
-        shapes: `features`: (frames, bands, 1), the frames None for any length ("average" alone).
-        n_classes: Width of the softmax.
-        convolutions: 3 or 4 in the published networks.
-        filters: Of the first convolution; each further one doubles them.
-        batch_norm: Whether each convolution is normalised.
-        head: "average" over all places, or "flatten".
-        dropout: Before the last layer.
+        shapes: Shape of the input without the batch axis: `features` (frames, bands, 1); frames
+            may be None for any length with the head "average".
+        n_classes: Number of emotions, the width of the softmax.
+        convolutions: Number of convolutions, 3 or 4 in the published networks.
+        filters: Number of filters of the first convolution; each further one doubles it.
+        batch_norm: Whether batch normalisation follows each convolution.
+        head: "average" over time and bands, or "flatten".
+        dropout: Dropout rate before the last layer.
     """
     import keras
     from keras import layers
@@ -73,19 +82,11 @@ def build(
     return keras.Model({"features": features}, emotion, name="mel_cnn_aesdd")
 
 
-def published(value, source, selected_on="test"):
-    """Return a figure of the notebook's 121 test clips."""
-    return Published(
-        value, "accuracy", n=121, corpus="aesdd", source=source, selected_on=selected_on
-    )
-
-
 RECIPE = Recipe(
     title="CNN over log-mel of any length on AESDD",
     sources=("github.com/SigurdST/emotion_recognition, notebook.ipynb and REPORT.md",),
     corpora=("aesdd",),
     emotions=("angry", "disgust", "fearful", "happy", "sad"),
-    paper="mel-cnn-aesdd",
     features=FeatureSpec(
         kind="log_mel", sample_rate=44_100, n_mels=128, fmax=8_000.0, ref="max", top_db=80.0
     ),
@@ -108,14 +109,13 @@ RECIPE = Recipe(
         published(0.2066, "notebook: 3 convolutions, rate 1e-2, epoch 2 of 50"),
     ),
     notes=(
-        "The published 0.7438 is the best of 300 looks at the 121 test clips; at its lowest "
-        "printed test loss that run had 0.636, at its end 0.653. Here an eighth of the training "
-        "clips chooses the epoch, and the test clips are scored once.",
-        "The published code first subtracts noise, taking the first second of each clip for noise, "
-        "which is speech in most; that step is not repeated here. Its peak normalisation needs no "
-        "repeating: the decibels are relative to the clip's loudest bin.",
+        "The published 0.7438 is the best of 300 epochs, chosen by its accuracy on the 121 test "
+        "clips; at its lowest printed test loss that run had 0.636, at its end 0.653. Here an "
+        "eighth of the training clips chooses the epoch, and the test clips are scored once.",
+        NO_NOISE_REDUCTION,
         "Each batch is one clip, so that nothing is padded.",
-        "All six voices are in training and in test.",
+        SHARED_VOICES,
     ),
     build=build,
+    draw=draw,
 )

@@ -1,36 +1,35 @@
 """The AESDD CNN for clips of any length, in masked batches and with one network for all variants.
 
-Corrects `mel_cnn_aesdd_variable`; what is not named here is the same. Noise reduction stays out.
+Corrects `mel_cnn_aesdd_variable`; what is not named here is the same. Noise is not
+reduced here either.
 """
 
 import dataclasses
 
-from ser_keras.recipes import mel_cnn_aesdd_variable
+from ser_keras.recipes import mel_cnn_aesdd_variable, network_inputs
 
 
 def build(shapes, n_classes, *, convolutions=4, filters=16, head="average", dropout=0.25):
     """Return the network, not compiled; a clip's probabilities do not depend on its batch.
 
     Args:
-        shapes: `features`: (frames, bands, 1), the frames None for any length; `mask`, if there:
-            (frames,), False where a frame is padding.
-        n_classes: Width of the softmax.
-        convolutions: 3 or 4 in the published networks.
-        filters: Of the first convolution; each further one doubles them.
-        head: "average" over all places, as in `mel_cnn_aesdd_variable`, or "bands": over time
+        shapes: Shapes of the inputs without the batch axis: `features` (frames, bands, 1), where
+            frames may be None for any length, and, for masked batches, `mask` (frames,), False
+            where a frame is padding.
+        n_classes: Number of emotions, the width of the softmax.
+        convolutions: Number of convolutions, 3 or 4 in the published networks.
+        filters: Number of filters of the first convolution; each further one doubles it.
+        head: "average" over time and bands, as in `mel_cnn_aesdd_variable`, or "bands": over time
             alone, so that the last layer knows where in the spectrum something lies.
-        dropout: Before the last layer.
+        dropout: Dropout rate before the last layer.
     """
     import keras
     from keras import layers
 
     from ser_keras.layers import ResidualBlock
 
-    features = keras.Input(shapes["features"], name="features")
-    inputs, mask = {"features": features}, None
-    if "mask" in shapes:
-        mask = inputs["mask"] = keras.Input(shapes["mask"], dtype="bool", name="mask")
-    x = features
+    inputs = network_inputs(shapes)
+    x, mask = inputs["features"], inputs.get("mask")
     for number in range(1, convolutions + 1):
         x = ResidualBlock(  # convolution, batch norm and ReLU: no shortcut, as in the published one
             filters * 2 ** (number - 1),
@@ -38,8 +37,8 @@ def build(shapes, n_classes, *, convolutions=4, filters=16, head="average", drop
             negative_slope=0.0,
             name=f"block_{number}",
         )(x, mask=mask)
-        # padding comes out as zero, below no ReLU, so it wins no maximum; a pair counts if its
-        # first frame does, and the shortest clip keeps a step
+        # Padding comes out as zero, which no ReLU goes below, so it never wins a maximum. A pair
+        # counts if its first frame does, and the shortest clip keeps one step.
         x = layers.MaxPooling2D(2, padding="same", name=f"pool_{number}")(x)
         mask = None if mask is None else mask[:, ::2]
     if head == "average":

@@ -130,20 +130,20 @@ def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
     index = index_of(recipe)
     # as its authors, and where it is corrected also without near-duplicates across the sides
     protocol = "random" if recipe.corrects else "paper"
-    plan = runs.Plan(recipe=recipe, index=index, protocol=protocol)
-    run = runs.run(plan, tmp_path / "run", cache=cache)
+    options = runs.Options(cache=cache)
+    run = runs.run(recipe, index, protocol, out=tmp_path / "run", options=options)
 
-    told = runs.read(run.folder).metrics
-    assert told["recipe"] == name
-    assert sorted(told["corpora"]) == sorted(recipe.corpora)
+    assert runs.read(run.folder) == run
+    assert run.key.recipe == name
+    assert sorted(run.clips) == sorted(recipe.corpora)
     assert not (run.folder / "checkpoint").exists()
     history = pd.read_csv(run.folder / "history.csv")
-    assert len(history) == told["epochs"] == 1
+    assert len(history) == run.epochs == 1
     # the scored model answers as the one that was chosen in training
-    assert run.scores("validation").accuracy.value == pytest.approx(history["val_accuracy"][0])
-    for part in ("validation", "test"):
-        assert run.scores(part).labels == recipe.emotions
-        assert set(told[part]["per_class"]) == set(recipe.emotions)
+    assert run.validation.accuracy.value == pytest.approx(history["val_accuracy"][0])
+    for scores in (run.validation, run.test):
+        assert scores.labels == recipe.emotions
+        assert set(scores.per_class) == set(recipe.emotions)
 
     written = pd.read_csv(run.folder / "predictions.csv")
     some = written[written["role"] == "test"].iloc[:5]
@@ -155,5 +155,5 @@ def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
     if "+" in index.corpus:  # the script finds the test clips of each of the pooled corpora
         arguments = ["--data", data, "--out", tmp_path]
         use.main(["--model", str(run.folder), *map(str, arguments)])
-        scored = f"{100 * run.scores().accuracy.value:.2f}"
+        scored = f"{100 * run.test.accuracy.value:.2f}"
         assert re.search(rf"^accuracy +{re.escape(scored)} ", capsys.readouterr().out, re.M)

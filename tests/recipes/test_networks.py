@@ -80,4 +80,4 @@ def test_its_saved_network_passes_the_look_into_the_archive(name, tmp_path):
     from ser_keras import bundle
 
     network(name).save(tmp_path / "model.keras")
-    bundle._inspect_archive(tmp_path / "model.keras")
+    bundle.inspect_archive(tmp_path / "model.keras")
