@@ -1,19 +1,19 @@
-"""Baselines: what a shortcut reaches on the very clips that a network is tested on.
+"""Baselines: simple classifiers on the test clips of a network.
 
-| name | what it sees of a clip | classifier |
+| name | input for each clip | classifier |
 |---|---|---|
 | majority | nothing | the most frequent emotion |
-| corpus | of several pooled corpora, which it is from | the most frequent emotion there |
+| corpus | its corpus, if several are pooled | the most frequent emotion of that corpus |
 | duration | its length in seconds | logistic regression on x and x² |
 | loudness | its level in dB | logistic regression on x and x² |
 | mean spectrum | mean of each log-mel band over time | logistic regression |
 | MFCC statistics | mean and deviation of 40 MFCC over time | SVM, RBF kernel |
-| eGeMAPS, ComParE | 88 and 6,373 functionals, where opensmile is installed | SVM, linear |
+| eGeMAPS, ComParE | 88 and 6,373 functionals, if opensmile is installed | SVM, linear |
 
-All are fitted to the training clips alone, after standardisation by them, with the settings that
-stand here: nothing is chosen, so the validation clips are not looked at. x² lets an emotion lie
-between two others, as normal distributions would. A network that does not beat them has learned
-nothing that needs a network.
+All are standardised and fitted on the training clips only, with the fixed settings below. Nothing
+is tuned, so the validation clips are not used. With x² an emotion can lie between two others, as it
+could with normal distributions. A network that does not beat the baselines has learned nothing that
+needs a network.
 """
 
 from __future__ import annotations
@@ -42,19 +42,25 @@ if TYPE_CHECKING:
     from ser_keras.corpora import Index
     from ser_keras.splits import Split
 
-# The whole clip, whatever a recipe takes of it. Bands of equal height add up to a frame's power.
+# Baselines get the whole clip, even if a recipe cuts it. Mel bands of equal height (no norm) add up
+# to the power of a frame.
 SPECTRUM = FeatureSpec(kind="log_mel", n_mels=64, mel_norm=None)
 CEPSTRUM = FeatureSpec(kind="mfcc", n_mfcc=40)
 
 
 @dataclasses.dataclass(frozen=True)
 class Functionals:
-    """A set of opensmile's functionals of a whole clip, as a `FeatureStore` keeps it: in one row.
+    """A set of opensmile functionals, in one row for a whole clip; a spec for `FeatureStore`.
 
     Args:
-        name: Of the set, as opensmile has it.
-        n_features: How many they are.
-        sample_rate: Hz, the same for all: the rate of a recording must not tell its emotion.
+        name: Name of the set in opensmile.
+        n_features: Number of functionals in the set.
+        sample_rate: Sample rate in Hz. All clips are resampled to it, because a corpus could have
+            another rate for one of its emotions.
+
+    Example:
+        >>> Functionals("eGeMAPSv02", 88).sample_rate
+        16000
     """
 
     name: str
@@ -65,7 +71,7 @@ class Functionals:
 
     @property
     def key(self) -> str:
-        """What tells it from others in the name of a file: set, rate and opensmile's version."""
+        """Part of the cache's file name: the set, the rate and the version of opensmile."""
         return f"{self.name}-{self.sample_rate}-{importlib.metadata.version('opensmile')}"
 
     def to_json(self) -> dict:
@@ -74,9 +80,11 @@ class Functionals:
 
     @staticmethod
     def extract(samples: np.ndarray, spec: Functionals) -> np.ndarray:
-        """Return the functionals of a clip's samples, float32 (1, n_features)."""
+        """Return the functionals of the samples of a clip, float32 (1, n_features)."""
         row = _smile(spec.name).process_signal(samples, spec.sample_rate).to_numpy()
-        return np.nan_to_num(row).astype(np.float32)  # no pitch was found, for instance
+        return np.nan_to_num(row).astype(
+            np.float32
+        )  # NaN where, for instance, opensmile finds no pitch
 
 
 @functools.cache
@@ -95,53 +103,59 @@ _FUNCTIONALS = {
 def predict(
     index: Index, split: Split, cache: str | os.PathLike = files.CACHE
 ) -> dict[str, np.ndarray]:
-    """Return which emotion each baseline names for each test clip of a split, (clips,).
+    """Fit each baseline on a split and return its predictions for the test clips.
 
     Args:
-        index: Of the corpus, which knows where the clips lie and how long they are.
-        split: Of that index.
-        cache: Where features are kept.
+        index: Index of the corpus, with the files and durations of the clips.
+        split: Split of that index.
+        cache: Folder of the feature cache.
+
+    Returns:
+        Name of the baseline -> predicted emotion of each test clip, (clips,).
 
     Raises:
-        SerKerasError: The training clips are of one emotion, a clip cannot be read, or the disk is
-            full.
+        SerKerasError: The training clips have one emotion only, a clip cannot be read, or the disk
+            is full.
     """
     clips = split.table
     train, test = ((clips["role"] == role).to_numpy(bool) for role in ("train", "test"))
     truth = clips["emotion"].to_numpy(str)
     if len(np.unique(truth[train])) < 2:
-        problem = f"fold {split.fold} of {split.protocol} trains on clips of one emotion"
+        problem = f"fold {split.fold} of {split.protocol} trains on clips of one emotion only"
         raise SerKerasError(index.corpus, problem, "Choose another fold or protocol")
-    seen, classifiers = _seen(index, clips, cache), _classifiers()
+    inputs, classifiers = _inputs(index, clips, cache), _classifiers()
     return {
-        name: classifiers[name].fit(numbers[train], truth[train]).predict(numbers[test])
-        for name, numbers in seen.items()
+        name: classifiers[name].fit(values[train], truth[train]).predict(values[test])
+        for name, values in inputs.items()
     }
 
 
 def score(split: Split, predicted: Mapping[str, np.ndarray]) -> dict[str, metrics.Scores]:
-    """Return the Scores of what `predict` gave for the test clips of the same split.
+    """Return the scores of the predictions that `predict` returned for the same split.
 
-    Only its label counts: the one predicted has probability 1, so confidence tells nothing here.
+    The predicted emotion gets probability 1, so the calibration means nothing here.
     """
     labels, clips = np.unique(split.table["emotion"].to_numpy(str)), split.part("test")
     truth = np.searchsorted(labels, clips["emotion"].to_numpy(str))
     voices = clips["corpus"] + "/" + clips["speaker"]
     return {
         name: metrics.score(
-            truth, np.eye(len(labels))[np.searchsorted(labels, named)], labels, groups=voices
+            truth,
+            np.eye(len(labels))[np.searchsorted(labels, emotions)],
+            labels.tolist(),
+            groups=voices,
         )
-        for name, named in predicted.items()
+        for name, emotions in predicted.items()
     }
 
 
 def best_first(scores: dict[str, metrics.Scores]) -> dict[str, metrics.Scores]:
-    """Return scores sorted from the highest UAR to the lowest, equal ones by accuracy."""
-    return dict(sorted(scores.items(), key=lambda item: _rank(item[1]), reverse=True))
+    """Return scores sorted from the highest UAR to the lowest; equal ones by accuracy."""
 
+    def rank(name: str) -> tuple[float, float]:
+        return scores[name].uar.value, scores[name].accuracy.value
 
-def _rank(scores: metrics.Scores) -> tuple[float, float]:
-    return scores.uar.value, scores.accuracy.value
+    return {name: scores[name] for name in sorted(scores, key=rank, reverse=True)}
 
 
 def _classifiers() -> dict[str, ClassifierMixin]:
@@ -156,7 +170,7 @@ def _classifiers() -> dict[str, ClassifierMixin]:
         square = PolynomialFeatures(2, include_bias=False)
         return make_pipeline(StandardScaler(), square, StandardScaler(), LogisticRegression())
 
-    def linear():  # more numbers than clips: C as usual in the challenges that ComParE is named for
+    def linear():  # more features than clips; C as is usual in the ComParE challenges
         return make_pipeline(StandardScaler(), SVC(kernel="linear", C=1e-2))
 
     return {
@@ -170,15 +184,15 @@ def _classifiers() -> dict[str, ClassifierMixin]:
     }
 
 
-def _seen(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Return by baseline what it sees of each clip, (clips, numbers)."""
+def _inputs(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Return name of the baseline -> its input for each clip, (clips, values)."""
     paths = [index.locate(path) for path in clips["path"]]
     contents = list(clips["content"])
     spectra, cepstra = (FeatureStore(index.corpus, spec, cache) for spec in (SPECTRUM, CEPSTRUM))
     for store in (spectra, cepstra):
         store.fill(paths, contents, strict=True, title="baselines")
     duration = index.table.set_index("path")["duration"]
-    seen = {
+    inputs = {
         "majority": np.zeros((len(clips), 1)),
         "duration": duration.loc[clips["path"]].to_numpy(float)[:, None],
         "loudness": np.array([[_level(spectra[content])] for content in contents]),
@@ -187,14 +201,14 @@ def _seen(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict[s
     }
     corpora = clips["corpus"].to_numpy(str)
     if len(names := np.unique(corpora)) > 1:
-        seen["corpus"] = (corpora[:, None] == names).astype(float)
+        inputs["corpus"] = (corpora[:, None] == names).astype(float)
     if importlib.util.find_spec("opensmile"):
-        seen |= {name: _functionals(name, clips, paths, cache) for name in _FUNCTIONALS}
-    return seen
+        inputs |= {name: _functionals(name, clips, paths, cache) for name in _FUNCTIONALS}
+    return inputs
 
 
 def _level(spectrum: np.ndarray) -> float:
-    """Return 10 log10 of the mean power of a clip, but for a constant, from its log-mel bands."""
+    """Return the level of a clip in dB, up to a constant, from its log-mel bands."""
     power = 10 ** (spectrum.astype(np.float64) / 10)  # (frames, bands)
     return 10 * np.log10(power.sum(axis=1).mean())
 
@@ -204,17 +218,18 @@ def _statistics(cepstrum: np.ndarray) -> np.ndarray:
 
 
 def _functionals(name: str, clips: pd.DataFrame, paths: list[Path], cache) -> np.ndarray:
-    """Return opensmile's functionals of each clip, (clips, 88 or 6,373).
+    """Return the opensmile functionals of each clip, (clips, 88 or 6,373).
 
-    Each corpus has its own store, whatever it is pooled with: they take a twentieth of a second.
+    A clip takes a twentieth of a second. Each corpus has its own store, so that they are computed
+    once for a corpus alone and pooled with others.
     """
     spec, contents = _FUNCTIONALS[name], clips["content"].to_numpy(str)
     rows = np.empty((len(clips), spec.n_features), np.float32)
     for corpus in clips["corpus"].unique():
-        # Apart: two threads in opensmile crash the process now and then, as its authors know
-        # (github.com/audeering/opensmile, issue 20), and among other libraries one does, too.
-        store = FeatureStore(corpus, spec, cache, Functionals.extract, apart=True)
-        own = np.flatnonzero(clips["corpus"] == corpus)
-        store.fill([paths[i] for i in own], contents[own], strict=True, title=f"{name} of {corpus}")
-        rows[own] = [store[content][0] for content in contents[own]]
+        # In processes of their own: two threads in opensmile sometimes crash the process (known,
+        # github.com/audeering/opensmile, issue 20), and one thread does beside other libraries.
+        store = FeatureStore(corpus, spec, cache, Functionals.extract, isolated=True)
+        at = np.flatnonzero(clips["corpus"] == corpus)
+        store.fill([paths[i] for i in at], contents[at], strict=True, title=f"{name} of {corpus}")
+        rows[at] = [store[content][0] for content in contents[at]]
     return rows

@@ -1,6 +1,8 @@
 """Scores: against scikit-learn, against worked examples, and how wide the intervals are."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,7 +21,7 @@ def certain(predicted, n_classes=4):
     return np.eye(n_classes)[np.asarray(predicted)]
 
 
-def some_predictions(n=240, seed=0, right=0.6):
+def predictions(n=240, seed=0, right=0.6):
     rng = np.random.default_rng(seed)
     truth = rng.integers(0, 4, n)
     predicted = np.where(rng.random(n) < right, truth, rng.integers(0, 4, n))
@@ -33,14 +35,16 @@ def of_420(right):
     return metrics.score(truth, certain(predicted, 2), ["sad", "happy"])
 
 
-def test_the_figures_are_those_of_scikit_learn():
-    truth, predicted = some_predictions()
+def test_scores_equal_those_of_scikit_learn():
+    truth, predicted = predictions()
     scores = metrics.score(truth, certain(predicted), LABELS)
     assert scores.n == 240
     assert scores.accuracy.value == reference.accuracy_score(truth, predicted)
     assert scores.uar.value == pytest.approx(reference.balanced_accuracy_score(truth, predicted))
     f1 = {a: reference.f1_score(truth, predicted, average=a) for a in ("macro", "weighted")}
     assert scores.macro_f1.value == pytest.approx(f1["macro"])
+    assert metrics.accuracy(truth, predicted) == scores.accuracy.value
+    assert metrics.uar(truth, predicted) == scores.uar.value
     assert metrics.macro_f1(truth, predicted, 4) == scores.macro_f1.value
     assert scores.weighted_f1 == pytest.approx(f1["weighted"])
     assert scores.confusion == reference.confusion_matrix(truth, predicted).tolist()
@@ -52,12 +56,44 @@ def test_the_figures_are_those_of_scikit_learn():
         assert list(scores.per_class[label].values()) == pytest.approx(expected)
 
 
+def test_a_single_score_is_a_float():
+    truth, predicted = [2, 2, 2, 0], [2, 2, 0, 0]
+    values = {
+        0.75: metrics.accuracy(truth, predicted),
+        (2 / 3 + 1) / 2: metrics.uar(truth, predicted),
+        (0.8 + 2 / 3) / 2: metrics.macro_f1(truth, predicted, 3),
+    }
+    for expected, value in values.items():
+        assert type(value) is float
+        assert value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("truth", "predicted"), [([], []), ([0, 1], [0]), ([[0], [1]], [[0], [1]])]
+)
+def test_a_single_score_needs_one_prediction_for_each_clip(truth, predicted):
+    calls = [metrics.accuracy, metrics.uar, lambda t, p: metrics.macro_f1(t, p, 2)]
+    for call in calls:
+        with pytest.raises(SerKerasError, match=r"there are \d predictions for \d clips"):
+            call(truth, predicted)
+
+
+def test_scores_without_speakers_start_neither_pandas_nor_scikit_learn():
+    program = (
+        "import sys\nfrom ser_keras import metrics\n"
+        "metrics.score([0, 1], [[0.9, 0.1], [0.2, 0.8]], ['sad', 'happy'])\n"
+        "metrics.uar([0, 1], [0, 0])\n"
+        "sys.exit(bool({'pandas', 'sklearn', 'scipy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
 def test_the_prediction_is_the_most_probable_class():
     probabilities = [[0.4, 0.35, 0.25, 0.0], [0.1, 0.2, 0.3, 0.4]]
     assert metrics.score([0, 2], probabilities, LABELS).confusion[2] == [0, 0, 0, 1]
 
 
-def test_uar_leaves_out_emotions_that_do_not_occur_and_f1_those_never_named():
+def test_uar_leaves_out_emotions_without_clips_and_f1_those_never_predicted_either():
     truth, predicted = [0, 0, 0, 1], [0, 0, 2, 1]
     scores = metrics.score(truth, certain(predicted), LABELS)
     assert scores.uar.value == pytest.approx((2 / 3 + 1) / 2)
@@ -69,25 +105,25 @@ def test_uar_leaves_out_emotions_that_do_not_occur_and_f1_those_never_named():
 
 
 def test_the_interval_of_416_of_420_is_near_the_analytic_one():
-    """The published figure of mean-mfcc-lstm; Wilson's interval is 0.976 to 0.996."""
-    figure = of_420(416).accuracy
+    """The published value of mean-mfcc-lstm; Wilson's interval is 0.976 to 0.996."""
+    estimate = of_420(416).accuracy
     wilson = binomtest(416, 420).proportion_ci(method="wilson")
     assert (round(wilson.low, 3), round(wilson.high, 3)) == (0.976, 0.996)
-    assert figure.value == pytest.approx(0.9905, abs=5e-5)
-    assert abs(figure.low - wilson.low) < 0.006  # quantiles are not centred at the edge of [0, 1]
-    assert abs(figure.high - wilson.high) < 0.003
+    assert estimate.value == pytest.approx(0.9905, abs=5e-5)
+    assert abs(estimate.low - wilson.low) < 0.006  # quantiles are not centred at the edge of [0, 1]
+    assert abs(estimate.high - wilson.high) < 0.003
 
 
 def test_away_from_the_edge_the_interval_is_the_analytic_one():
-    figure = of_420(273).accuracy
+    estimate = of_420(273).accuracy
     wilson = binomtest(273, 420).proportion_ci(method="wilson")
-    assert figure.low == pytest.approx(wilson.low, abs=0.004)  # 2,000 samples, steps of 1/420
-    assert figure.high == pytest.approx(wilson.high, abs=0.004)
+    assert estimate.low == pytest.approx(wilson.low, abs=0.004)  # 2,000 samples, steps of 1/420
+    assert estimate.high == pytest.approx(wilson.high, abs=0.004)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "uar", "macro_f1"])
 def test_the_interval_is_that_of_resampling_clip_by_clip(metric):
-    truth, predicted = some_predictions()
+    truth, predicted = predictions()
     ours = getattr(metrics.score(truth, certain(predicted), LABELS), metric)
     slow = {
         "accuracy": reference.accuracy_score,
@@ -107,8 +143,8 @@ def test_a_perfect_score_still_has_an_interval(right, expected):
     scores = of_420(right)
     exact = binomtest(right, 420).proportion_ci(method="exact")
     assert (round(exact.low, 4), round(exact.high, 4)) == expected
-    for figure in (scores.accuracy, scores.uar, scores.macro_f1):
-        assert (figure.low, figure.high) == pytest.approx((exact.low, exact.high))
+    for estimate in (scores.accuracy, scores.uar, scores.macro_f1):
+        assert (estimate.low, estimate.high) == pytest.approx((exact.low, exact.high))
 
 
 def test_speakers_that_differ_widen_the_interval():
@@ -123,7 +159,7 @@ def test_speakers_that_differ_widen_the_interval():
 
 
 def test_speakers_that_do_not_differ_leave_the_interval_nearly_as_it_was():
-    truth, predicted = some_predictions()
+    truth, predicted = predictions()
     clip = metrics.score(truth, certain(predicted), LABELS).uar
     speaker = metrics.score(truth, certain(predicted), LABELS, groups=np.arange(240) % 24).uar
     assert 0.8 < (speaker.high - speaker.low) / (clip.high - clip.low) < 1.6
@@ -138,13 +174,13 @@ def test_speakers_that_do_not_differ_leave_the_interval_nearly_as_it_was():
         (["DC", "JE", "JK", None] * 3, "clip"),
     ],
 )
-def test_what_is_resampled_depends_on_how_many_voices_are_known(groups, expected):
+def test_speakers_are_resampled_if_three_or_more_are_known(groups, expected):
     truth = np.arange(12) % 4
     assert metrics.score(truth, certain(truth), LABELS, groups=groups).resampled_by == expected
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_one_nearly():
-    truth, predicted = some_predictions()
+    truth, predicted = predictions()
     first, again, other = (
         metrics.score(truth, certain(predicted), LABELS, seed=seed) for seed in (0, 0, 1)
     )
@@ -171,7 +207,7 @@ def test_confidence_that_equals_accuracy_has_no_calibration_error():
 
 
 def test_scores_survive_json_as_plain_values():
-    truth, predicted = some_predictions()
+    truth, predicted = predictions()
     scores = metrics.score(truth, certain(predicted), LABELS, groups=np.arange(240) % 5)
     text = json.dumps(scores.to_json(), allow_nan=False)
     assert metrics.Scores.from_json(json.loads(text)) == scores
@@ -181,7 +217,7 @@ def test_scores_survive_json_as_plain_values():
 def test_foreign_scores_are_refused(change):
     value = metrics.score([0, 1], certain([0, 1]), LABELS).to_json() | change
     value = {key: item for key, item in value.items() if item is not ...}
-    with pytest.raises(SerKerasError, match="are not as this version writes them"):
+    with pytest.raises(SerKerasError, match="were not written by this version"):
         metrics.Scores.from_json(value)
 
 
@@ -197,13 +233,13 @@ def test_foreign_scores_are_refused(change):
         ([0], [[3.0, -1.0, 0.0, 0.0]], "a probability is not between 0 and 1"),
     ],
 )
-def test_what_cannot_be_scored_is_refused(truth, probabilities, sentence):
+def test_input_that_does_not_fit_is_refused(truth, probabilities, sentence):
     with pytest.raises(SerKerasError, match=sentence):
         metrics.score(truth, probabilities, LABELS)
 
 
-def test_one_speaker_for_each_clip_is_needed():
-    with pytest.raises(SerKerasError, match="1 speakers for 2 clips"):
+def test_each_clip_needs_a_speaker():
+    with pytest.raises(SerKerasError, match="there are 1 speakers for 2 clips"):
         metrics.score([0, 1], certain([0, 1]), LABELS, groups=["A"])
 
 
@@ -215,12 +251,41 @@ def published(**changes):
 @pytest.mark.parametrize(
     ("right", "expected"), [(416, "reproduced"), (400, "below"), (412, "reproduced")]
 )
-def test_a_published_value_inside_the_interval_is_reproduced(right, expected):
+def test_a_published_value_inside_a_narrow_interval_is_reproduced(right, expected):
     assert metrics.verdict(of_420(right), published()) == expected
 
 
-def test_a_published_value_below_the_interval_is_beaten():
-    assert metrics.verdict(metrics.Figure(0.9, 0.88, 0.92), published(value=0.8)) == "above"
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.755, 0.85, "reproduced"),
+        (0.745, 0.85, "not contradicted"),
+        (0.47, 0.81, "not contradicted"),
+        (0.81, 0.99, "above"),
+        (0.41, 0.79, "below"),
+    ],
+)
+def test_a_wide_interval_reproduces_nothing_that_it_holds(low, high, expected):
+    ours = metrics.Estimate(0.8, low, high)
+    assert metrics.verdict(ours, published(value=0.8)) == expected
+
+
+def test_a_few_clips_do_not_contradict_a_published_value():
+    truth = np.arange(40) % 2
+    scores = metrics.score(truth, certain([*truth[:24], *1 - truth[24:]], 2), ["sad", "happy"])
+    assert scores.accuracy.value == 0.6
+    assert metrics.verdict(scores, published(value=0.6, n=40)) == "not contradicted"
+
+
+@pytest.mark.parametrize("value", [0.2, 0.8, 0.99])
+def test_a_changed_recipe_is_not_comparable_whatever_it_scored(value):
+    ours = metrics.Estimate(0.8, 0.79, 0.81)
+    assert metrics.verdict(ours, published(value=value), changed=True) == "not comparable"
+    assert metrics.verdict(ours, None, changed=True) == "nothing published"
+
+
+def test_a_published_value_below_the_interval_is_exceeded():
+    assert metrics.verdict(metrics.Estimate(0.9, 0.88, 0.92), published(value=0.8)) == "above"
 
 
 @pytest.mark.parametrize(
@@ -236,7 +301,7 @@ def test_a_published_value_below_the_interval_is_beaten():
         ({"value": None}, {}, "nothing published"),
     ],
 )
-def test_only_like_is_compared_with_like(change, ours, expected):
+def test_only_results_of_the_same_kind_are_compared(change, ours, expected):
     assert metrics.verdict(of_420(416), published(**change), **ours) == expected
 
 
@@ -245,7 +310,7 @@ def test_without_a_publication_there_is_nothing_to_compare():
 
 
 def test_mcnemar_by_hand():
-    """10 clips told apart, 9 to 1: p = 2 * (1 + 10) / 2**10."""
+    """On 10 clips one system alone is right, 9 to 1: p = 2 * (1 + 10) / 2**10."""
     truth = np.zeros(30, dtype=int)
     first = np.array([0] * 9 + [1] + [0] * 15 + [1] * 5)
     second = np.array([1] * 9 + [0] + [0] * 15 + [1] * 5)
@@ -254,11 +319,11 @@ def test_mcnemar_by_hand():
     assert result.p == pytest.approx(22 / 1024)
 
 
-def test_systems_that_err_alike_are_not_told_apart():
+def test_systems_that_make_the_same_errors_do_not_differ():
     assert metrics.paired([0, 1], [0, 0], [0, 0]).p == 1.0
     with pytest.raises(SerKerasError, match="are not of the same clips"):
         metrics.paired([0, 1], [0, 0], [0])
 
 
-def test_a_figure_reads_with_its_interval():
-    assert str(metrics.Figure(0.99048, 0.9762, 0.9976)) == "0.990 [0.976, 0.998]"
+def test_an_estimate_shows_its_interval():
+    assert str(metrics.Estimate(0.99048, 0.9762, 0.9976)) == "0.990 [0.976, 0.998]"

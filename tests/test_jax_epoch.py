@@ -1,4 +1,4 @@
-"""JAX is no package of this project's own: where it is not installed, these are left out."""
+"""An epoch on JAX, which this project does not install: without it these tests are skipped."""
 
 import importlib.util
 import json
@@ -12,24 +12,24 @@ import pytest
 TRAINED = """
 import json, sys
 import keras, numpy as np
-from ser_keras import epochs, recipes, training
+from ser_keras import jax_epoch, recipes, training
 
 recipe = recipes.get("attention-tess-corrected").override({"batch.frames": "16"})
 rng = np.random.default_rng(0)
 inputs = {"features": rng.normal(size=(22, 16, 40, 1)).astype("float32")}
 inputs["mask"] = np.arange(16) < rng.integers(8, 17, size=(22, 1))
 targets = np.eye(7, dtype="float32")[rng.integers(0, 7, 22)]
-told = []
-for whole in (False, True):
+results = []
+for compiled in (False, True):
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     network = training.build(recipe)
     training.compile_network(network, recipe.training)
-    train = epochs.compiled(network, inputs, targets, 8) if whole else None
+    train = jax_epoch.compile_epoch(network, inputs, targets, 8) if compiled else None
     for epoch in range(2):
         training.seeding.seed_epoch(network, 0, epoch)
         order = np.random.default_rng(epoch).permutation(22)
-        if whole:
+        if compiled:
             logs = train(order)
         else:
             totals = {}
@@ -42,13 +42,13 @@ for whole in (False, True):
             logs = totals
     averages = [v for v in network.non_trainable_variables if "moving" in v.path]
     averages = [float(np.abs(np.asarray(v)).sum()) for v in averages]
-    told.append({**logs, "averages": averages, "iterations": int(network.optimizer.iterations)})
-json.dump(told, sys.stdout)
+    results.append({**logs, "averages": averages, "iterations": int(network.optimizer.iterations)})
+json.dump(results, sys.stdout)
 """
 
 
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
-def test_an_epoch_as_one_program_is_the_same_as_its_steps_one_by_one():
+def test_a_compiled_epoch_equals_its_steps_one_by_one():
     done = subprocess.run(
         [sys.executable, "-c", TRAINED],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
@@ -58,9 +58,9 @@ def test_an_epoch_as_one_program_is_the_same_as_its_steps_one_by_one():
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    steps, whole = json.loads(done.stdout)
-    assert whole["iterations"] == steps["iterations"] == 6
-    # the sums have another order, and six steps of Adam carry that on
-    assert whole["loss"] == pytest.approx(steps["loss"], rel=1e-3)
-    assert whole["accuracy"] == pytest.approx(steps["accuracy"], abs=1e-6)
-    assert whole["averages"] == pytest.approx(steps["averages"], rel=1e-3, abs=1e-4)
+    steps, compiled = json.loads(done.stdout)
+    assert compiled["iterations"] == steps["iterations"] == 6
+    # sums are taken in another order, and six steps of Adam add to the difference
+    assert compiled["loss"] == pytest.approx(steps["loss"], rel=1e-3)
+    assert compiled["accuracy"] == pytest.approx(steps["accuracy"], abs=1e-6)
+    assert compiled["averages"] == pytest.approx(steps["averages"], rel=1e-3, abs=1e-4)

@@ -1,8 +1,8 @@
 """An epoch of training as one program, for Keras on JAX with a GPU.
 
-Batch by batch, Keras on JAX hands every variable from the device to Python and back, which takes a
-GPU most of the time of a small network's step. These are the same steps on the same batches, in the
-same order, without Python between them.
+Batch by batch, Keras on JAX hands every variable from the device to Python and back, which takes
+most of the time that a GPU needs for a step of a small network. This module runs the same steps on
+the same batches in the same order, without Python between them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 
-def pays() -> bool:
-    """Return whether it is faster here; on a processor XLA is slow at convolutions in a loop."""
+def is_faster() -> bool:
+    """Return whether a compiled epoch is faster here: with Keras on JAX, unless it runs on a CPU.
+
+    XLA is slow at convolutions in a loop on a CPU.
+    """
     import keras
 
     if keras.backend.backend() != "jax":
@@ -23,20 +26,20 @@ def pays() -> bool:
     return jax.default_backend() != "cpu"
 
 
-def compiled(
+def compile_epoch(
     network, inputs: Mapping[str, np.ndarray], targets: np.ndarray, batch_size: int
 ) -> Callable[[np.ndarray], dict[str, float]]:
-    """Return what trains one epoch of a network, on the JAX backend.
+    """Return a function that trains one epoch of a network on the JAX backend.
 
     Args:
-        network: The Keras model, compiled.
-        inputs: Of all clips, each (clips, ...); they stay on the device.
-        targets: One-hot, (clips, classes).
-        batch_size: Clips of a step; the last step of an epoch takes those that are left.
+        network: The compiled Keras model.
+        inputs: Inputs of all clips, each (clips, ...); they stay on the device.
+        targets: One-hot labels, (clips, classes).
+        batch_size: Clips in a step; the last step of an epoch takes the remaining ones.
 
     Returns:
-        A function of the order of the clips, int (clips,), that trains the network and returns the
-        mean of each log over the clips.
+        A function that takes the order of the clips, int (clips,), trains the network, and returns
+        the mean of each log over the clips.
     """
     import jax
 
