@@ -1,36 +1,42 @@
-"""All between a waveform and a probability, the same for training's scores and for users."""
+"""The way from a waveform to probabilities, the same for the scores of a run and for users."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 
 from ser_keras import audio, batches, engines
 from ser_keras.batches import BatchSpec, Normalization
+from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
 
-CHUNK = 128  # clips held in memory at once, whatever is asked for
-FEW = 32  # recordings up to which it is not worth while to import a faster transform
+CHUNK = 128  # recordings that are in memory at once, however many there are
+FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
+
+Recording = str | os.PathLike | np.ndarray  # a path, or samples (samples,) or (samples, channels)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of a part of a recording.
+    """The emotions that a model predicts for a part of a recording.
 
     Args:
-        file: As it was given; `array 0`, ... for samples.
-        start: Of the part that the model heard, in seconds.
-        end: In seconds.
+        file: Path as the caller gave it; `array 0`, `array 1`, ... for samples.
+        start: Start of the part that the model used, in seconds.
+        end: End of that part, in seconds.
         label: The most probable emotion.
-        probabilities: Emotion to probability, in the order of the model's classes.
-        note: What the user should know of this clip, or "".
+        probabilities: Probability of each emotion, in the order of the model's classes.
+        note: A remark for the user on this recording, or "".
     """
 
     file: str
@@ -43,21 +49,21 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """From waveforms to probabilities.
+    """All steps from waveforms to probabilities.
 
     Args:
-        labels: Of the classes, in their order.
-        features: From samples to frames.
-        batch: From frames to the network's inputs.
-        normalization: As fitted in training.
-        engine: Maps inputs, a dict of (batch, ...), to float32 (batch, classes).
+        labels: Emotions in the order of the classes.
+        features: How frames are computed from samples.
+        batch: How the network's inputs are made from frames.
+        normalization: The normalisation that was fitted in training.
+        engine: What computes probabilities from the network's inputs.
     """
 
     labels: tuple[str, ...]
     features: FeatureSpec
     batch: BatchSpec
     normalization: Normalization
-    engine: Callable[[dict], np.ndarray]
+    engine: Engine
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
@@ -66,61 +72,69 @@ class Pipeline:
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return what the network takes for these matrices of frames."""
+        """Return the network's inputs for matrices of frames (frames, n_features)."""
         return batches.assemble(clips, self.batch, self.normalization)
 
     def predict(
-        self, recordings: Iterable[object], sample_rate: float | None = None
+        self, recordings: Iterable[Recording], sample_rate: int | None = None
     ) -> Iterator[Prediction | Skipped]:
-        """Yield a Prediction for each recording as it comes, or why there is none.
+        """Yield a Prediction for each recording, or the reason why it was skipped.
 
         Args:
             recordings: Paths, or arrays of samples (samples,) or (samples, channels).
-            sample_rate: Of the arrays, in Hz.
+            sample_rate: Sample rate of the arrays in Hz; None where there are only paths.
         """
+        has_scipy = importlib.util.find_spec("scipy") is not None  # labelling does not require it
         with ThreadPoolExecutor(engines.cores()) as executor:
             for chunk in _chunks(enumerate(recordings), CHUNK):
-                hear = partial(self._hear, sample_rate=sample_rate, few=len(chunk) <= FEW)
+                few = len(chunk) <= FEW or not has_scipy
+                extract_frames = partial(self._extract, sample_rate=sample_rate, few=few)
                 # a single recording, the common case, needs no thread to be started
                 run = map if len(chunk) == 1 else executor.map
-                heard = list(run(hear, chunk))
-                clips = [item.frames for item in heard if isinstance(item, _Heard)]
+                extracted = list(run(extract_frames, chunk))
+                clips = [item.frames for item in extracted if isinstance(item, _Extracted)]
                 rows = iter(self.probabilities(clips))
-                for item in heard:
+                for item in extracted:
                     yield item if isinstance(item, Skipped) else self._prediction(item, next(rows))
 
-    def _hear(
-        self, source: tuple[int, object], sample_rate: float | None, few: bool
-    ) -> _Heard | Skipped:
+    def _extract(
+        self, source: tuple[int, Recording], sample_rate: int | None, few: bool
+    ) -> _Extracted | Skipped:
         position, recording = source
         spec = self.features
-        part = {"offset": spec.offset, "duration": spec.duration}
-        is_path = isinstance(recording, (str, os.PathLike))
-        name = os.fspath(recording) if is_path else f"array {position}"
+        name = f"array {position}"
         try:
-            if is_path:
+            if isinstance(recording, (str, os.PathLike)):
+                name = os.fspath(recording)
                 length = audio.length(recording)
-                samples = audio.read(recording, spec.sample_rate, **part)
+                samples = audio.read(
+                    recording, spec.sample_rate, offset=spec.offset, duration=spec.duration
+                )
             else:
                 if sample_rate is None:
                     raise SerKerasError(name, "has no sample rate", "Give sample_rate in Hz")
                 length = len(recording) / sample_rate
                 samples = audio.from_samples(
-                    recording, sample_rate, spec.sample_rate, **part, name=name
+                    recording,
+                    sample_rate,
+                    spec.sample_rate,
+                    offset=spec.offset,
+                    duration=spec.duration,
+                    name=name,
                 )
         except SerKerasError as error:
             return Skipped.because(name, error)
         end = spec.offset + len(samples) / spec.sample_rate
-        return _Heard(name, end, length, extract(samples, spec, few=few))
+        return _Extracted(name, end, length, extract(samples, spec, few=few))
 
-    def _prediction(self, heard: _Heard, row: np.ndarray) -> Prediction:
+    def _prediction(self, clip: _Extracted, row: np.ndarray) -> Prediction:
         note = ""
-        if heard.length - heard.end > 0.05:  # a frame or so more is not worth a word
-            note = f"{heard.length:.1f} s long; the model hears only this part"
+        if clip.length - clip.end > 0.05:  # the user need not know of a frame or so
+            note = f"{clip.length:.1f} s long; the model hears only this part"
         return Prediction(
-            file=heard.name,
+            file=clip.name,
             start=self.features.offset,
-            end=round(heard.end, 3),
+            end=round(clip.end, 3),
             label=self.labels[int(row.argmax())],
             probabilities=dict(zip(self.labels, map(float, row), strict=True)),
             note=note,
@@ -128,14 +142,16 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Extracted:
+    """The frames of a recording, the end of the part they cover and the full length in seconds."""
+
     name: str
     end: float
     length: float
     frames: np.ndarray
 
 
-def _chunks(items: Iterable, size: int) -> Iterator[list]:
+def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -76,13 +76,13 @@ MANIFESTS = {
     "not JSON": ("{", "is not the JSON expected"),
     "a pickle": ("\x80\x04N.", "is not the JSON expected"),
     "a list": ("[]", "is not a manifest"),
-    "a key twice": ('{"format": 1, "format": 1}', "a key stands twice"),
-    "not a number": ('{"format": NaN}', "NaN is not a JSON number"),
-    "infinite": ('{"format": 1e999}', "nested deeper"),
+    "a key twice": ('{"format": 1, "format": 1}', "a key occurs twice"),
+    "not a number": ('{"format": NaN}', "NaN is not a finite number"),
+    "infinite": ('{"format": 1e999}', "1e999 is not a finite number"),
     "too deep": ("[" * 60 + "]" * 60, "nested deeper than 8 levels"),
     "too large": ('"' + "x" * (1 << 20) + '"', "is larger than"),
     "newer": ('{"format": 2}', "has format 2, and this version reads 1"),
-    "incomplete": ('{"format": 1}', "does not say 'batch'"),
+    "incomplete": ('{"format": 1}', "lacks the keys batch, created"),
 }
 
 
@@ -96,13 +96,13 @@ def test_a_manifest_that_we_never_write_is_refused(copy, text_and_words):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"surprise": 1}, "says 'surprise'"),
+        ({"surprise": 1}, "has the unknown keys 'surprise'"),
         ({"labels": ["sad"]}, "labels are not two or more"),
         ({"labels": ["sad", "sad"]}, "labels are not two or more"),
         ({"labels": ["sad", "happy\n"]}, "labels are not two or more"),
         ({"labels": ["a", "b"]}, "gives 7 classes, and the manifest names 2"),
         ({"models": {"../model.tflite": {}}}, "names other files"),
-        ({"models": {"model.tflite": {"bytes": 3}}}, "says no size and hash"),
+        ({"models": {"model.tflite": {"bytes": 3}}}, "lacks the size and hash"),
         ({"features": {"kind": "mfcc", "n_fft": 1 << 40}}, "n_fft"),
         ({"features": {"kind": "magic"}}, "kind"),
         ({"batch": {"frames": -1}}, "frames"),
@@ -123,13 +123,13 @@ def test_a_model_file_of_another_content_is_refused(copy):
 def test_a_link_in_the_place_of_a_model_is_refused(copy):
     (copy / "model.tflite").rename(copy / "elsewhere")
     (copy / "model.tflite").symlink_to(copy / "elsewhere")
-    assert "is missing or no plain file" in refused(copy)
+    assert "is missing or not a plain file" in refused(copy)
 
 
 def test_a_model_that_is_no_model_is_refused(copy):
     (copy / "model.tflite").write_bytes(b"\0" * 1000)
     seal(copy, "model.tflite")
-    assert "is no model that LiteRT can run" in refused(copy)
+    assert "is not a model that LiteRT can run" in refused(copy)
 
 
 def rewrite(folder, change):
