@@ -1,15 +1,17 @@
-"""What all pictures share: a figure without a screen, its colours, its way onto the disk."""
+"""What all pictures share: a figure without a screen, its colours, and how it is saved."""
 
 from __future__ import annotations
 
 import io
 import os
 import textwrap
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_keras import files
+from ser_keras.corpora.emotions import VOCABULARY
 from ser_keras.features import FeatureSpec, band_frequencies
 
 if TYPE_CHECKING:
@@ -18,31 +20,31 @@ if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
 INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
-BLUE, ORANGE = "#2f6f9f", "#d9730d"  # told apart by eyes that miss red or green
+BLUE, ORANGE = "#2f6f9f", "#d9730d"  # also distinct for people with red-green colour blindness
 PALETTE = (BLUE, ORANGE, "#5b9f7f", "#b0699b", "#a3821a", "#6b7f93")
 SHARES = "Blues"  # the colours of shares from 0 to 1
 POWER, NOTHING = "magma", "#eef1f4"  # the colours of spectrograms; where there is nothing
-OVER = {"color": "white", "pad": 1}  # what lies under a figure that a grid would cross
+OVER = {"color": "white", "pad": 1}  # the box below a number that lies over a grid
 _DPI = 150
 _FEW_COLOURS = 4_096
 
-SHOWN_S = 8.0  # of a clip
-_RANGE_DB = 80.0  # below the loudest
+SHOWN_S = 8.0  # seconds of a clip that are drawn
+_RANGE_DB = 80.0  # below the loudest bin
 LIMITS = (-_RANGE_DB, 0.0)
 MEL = FeatureSpec(
     kind="log_mel",
-    sample_rate=16_000,  # no corpus has less, so all of them fill the axis
+    sample_rate=16_000,  # no corpus has a lower rate, so every clip fills the axis
     n_fft=1_024,
     win_length=640,
     hop_length=160,
     n_mels=80,
-    ref="max",  # loud or quiet, the waveform tells; of a quiet clip nothing would be seen
+    ref="max",  # else a quiet clip would be dark; the waveform shows how loud a clip is
     top_db=_RANGE_DB,
 )
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:
-    """Return an empty figure of that many inches, its title on the left."""
+    """Return an empty figure of a size in inches, with its title on the left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -54,13 +56,24 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 
 def short(name: str) -> str:
-    """Return a name that is not too long to stand above a picture."""
+    """Return a name, shortened in the middle if it is too long to stand above a picture."""
     return name if len(name) <= 28 else f"{name[:13]}…{name[-14:]}"
+
+
+def ordered(emotions: Iterable[str]) -> list[str]:
+    """Return the emotions that occur, in the order of the vocabulary, others after them by name.
+
+    Example:
+        >>> ordered(["sad", "amused", "neutral", "sad"])
+        ['neutral', 'sad', 'amused']
+    """
+    present = set(emotions)
+    return [*(e for e in VOCABULARY if e in present), *sorted(present.difference(VOCABULARY))]
 
 
 def waveform(ax: Axes, samples: np.ndarray, sample_rate: int) -> None:
     """Draw samples over seconds."""
-    step = max(1, len(samples) // 600)  # as many as there are pixels
+    step = max(1, len(samples) // 600)  # a column of pixels each
     columns = samples[: len(samples) // step * step].reshape(-1, step)
     time = np.arange(len(columns)) * step / sample_rate
     ax.fill_between(time, columns.min(1), columns.max(1), color=BLUE, linewidth=0.7)
@@ -68,7 +81,7 @@ def waveform(ax: Axes, samples: np.ndarray, sample_rate: int) -> None:
 
 
 def spectrogram(ax: Axes, frames: np.ndarray, spec: FeatureSpec, limits: tuple) -> AxesImage:
-    """Draw frames (frames, n_features) over seconds, their features upwards."""
+    """Draw frames (frames, n_features) with seconds from left to right and features upwards."""
     n_frames, n_features = frames.shape
     extent = (0, n_frames * spec.hop_length / spec.sample_rate, -0.5, n_features - 0.5)
     look = {"cmap": POWER, "vmin": limits[0], "vmax": limits[1], "aspect": "auto"}
@@ -82,46 +95,48 @@ def spectrogram(ax: Axes, frames: np.ndarray, spec: FeatureSpec, limits: tuple) 
     return image
 
 
-def power_bar(figure: Figure, seen: list[tuple[Axes, AxesImage]], spec: FeatureSpec) -> None:
-    """Draw the one scale of some spectrograms beside them."""
-    axes, images = zip(*seen, strict=True)
+def power_bar(
+    figure: Figure, spectrograms: list[tuple[Axes, AxesImage]], spec: FeatureSpec
+) -> None:
+    """Draw the colour scale that spectrograms share beside them."""
+    axes, images = zip(*spectrograms, strict=True)
     bar = figure.colorbar(images[0], ax=list(axes), aspect=40, pad=0.015)
     if spec.kind == "mfcc":
         bar.set_label("Value of the coefficient", color=INK)
     else:
-        bar.set_label("Power (dB, 0 is the clip's loudest)", color=INK)
+        bar.set_label("Power (dB; 0 is the loudest in the clip)", color=INK)
     plain(bar.ax)
 
 
 def heading(ax: Axes, text: str) -> None:
-    """Write a quiet line above an axis."""
+    """Write a line of small grey text above an axis."""
     ax.set_title(text, loc="left", color=QUIET, fontsize=9)
 
 
 def plain(ax: Axes) -> None:
-    """Take away the frame and the tick marks."""
+    """Remove the frame and the tick marks."""
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0, colors=INK, labelsize=9)
 
 
 def gridded(ax: Axes, axis: str) -> None:
-    """Draw a faint grid behind everything, over `x`, `y` or `both`."""
+    """Draw a faint grid behind everything, along "x", "y" or "both"."""
     ax.grid(axis=axis, color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
     plain(ax)
 
 
 def save(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure as PNG, whole or not at all; one of lines and areas in 256 colours."""
+    """Write a figure as PNG, whole or not at all; a palette of 256 stores few colours."""
     from PIL import Image
 
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", pil_kwargs={"compress_level": 1})
-    with Image.open(drawn) as picture:
+    png = io.BytesIO()
+    figure.savefig(png, format="png", pil_kwargs={"compress_level": 1})
+    with Image.open(png) as picture:
         picture = picture.convert("RGB")
-    if picture.getcolors(_FEW_COLOURS):  # with more, smooth shades would turn into steps;
-        # without k-means, a hue that is rare would turn grey
+    if picture.getcolors(_FEW_COLOURS):  # with more colours, smooth shades would become steps
+        # without k-means, a rare hue would become grey
         picture = picture.quantize(256, kmeans=1, dither=Image.Dither.NONE)
     with files.atomic(path) as partial:
         picture.save(partial, format="PNG", optimize=True)

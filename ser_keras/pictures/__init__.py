@@ -1,0 +1,26 @@
+"""All pictures, one file a kind, drawn without a screen and without matplotlib's global state."""
+
+from ser_keras.pictures.attention import Attention, attention
+from ser_keras.pictures.confusion import confusion_matrix
+from ser_keras.pictures.corpus import class_counts, durations, explore
+from ser_keras.pictures.history import training_history
+from ser_keras.pictures.ladder import Rung, ladder, speaker_text_grid
+from ser_keras.pictures.reliability import reliability
+from ser_keras.pictures.sounds import augmented_examples, mel_spectrograms, waveforms
+
+__all__ = [
+    "Attention",
+    "Rung",
+    "attention",
+    "augmented_examples",
+    "class_counts",
+    "confusion_matrix",
+    "durations",
+    "explore",
+    "ladder",
+    "mel_spectrograms",
+    "reliability",
+    "speaker_text_grid",
+    "training_history",
+    "waveforms",
+]
