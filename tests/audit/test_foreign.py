@@ -1,10 +1,12 @@
-"""Reading splits that others wrote: what is guessed is noted, what is no split is refused."""
+"""Splits that others wrote are read; guesses are noted, and anything else is refused."""
+
+import os
 
 import pytest
 
-from ser_keras import listings
+from ser_keras.audit import foreign
 from ser_keras.errors import SerKerasError
-from tests.lists import emobox_fold
+from tests.audit.lists import emobox_fold
 
 CLIPS = [("s1", "t1", "train"), ("s2", "t2", "train"), ("s3", "t3", "test")]
 
@@ -16,26 +18,26 @@ def read(tmp_path):
     def listing(header, *rows, **options):
         path = tmp_path / "split.csv"
         path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
-        return listings.read(path, tmp_path, **options)
+        return foreign.read(path, tmp_path, **options)
 
     return listing
 
 
 def test_columns_and_roles_are_guessed_and_noted(read):
     rows = [f"{s}.wav;{s};{t};{'TRAIN' if role == 'train' else 'eval'}" for s, t, role in CLIPS]
-    found = read("File Name;spk_id;Transcript;Split", *rows)
-    assert list(found.table["role"]) == ["train", "train", "test"]
-    assert list(found.table["text"]) == ["t1", "t2", "t3"]
-    assert found.notes == (
+    result = read("File Name;spk_id;Transcript;Split", *rows)
+    assert list(result.table["role"]) == ["train", "train", "test"]
+    assert list(result.table["text"]) == ["t1", "t2", "t3"]
+    assert result.notes == (
         "Columns: path = File Name, speaker = spk_id, text = Transcript, role = Split, "
         "TRAIN = train, eval = test",
     )
 
 
-def test_eval_is_validation_where_another_side_is_the_test(read):
+def test_eval_is_validation_if_another_side_is_the_test(read):
     rows = [f"{s}.wav,{role}" for s, _, role in CLIPS]
-    found = read("path,role", *rows, "s4.wav,eval")
-    assert found.counts() == {"train": 2, "validation": 1, "test": 1}
+    result = read("path,role", *rows, "s4.wav,eval")
+    assert result.counts() == {"train": 2, "validation": 1, "test": 1}
 
 
 def test_a_list_of_numbered_folds_tests_on_one(read):
@@ -47,55 +49,67 @@ def test_a_list_of_numbered_folds_tests_on_one(read):
 
 
 def test_a_list_without_a_test_side_is_scored_on_validation(read):
-    found = read("path,role", "a.wav,train", "b.wav,dev")
-    assert found.counts() == {"train": 1, "validation": 0, "test": 1}
-    assert "There is no test side: validation is taken for it" in found.notes
+    result = read("path,role", "a.wav,train", "b.wav,dev")
+    assert result.counts() == {"train": 1, "validation": 0, "test": 1}
+    assert "There is no test side, so validation is taken for it" in result.notes
 
 
-def test_one_spelling_of_a_sentence_stands_for_all(read):
+def test_spellings_of_a_sentence_are_one_text(read):
     rows = ["a.wav,Kids are talking.,train", "b.wav,kids are  talking,test", "c.wav,,test"]
     assert read("path,text,role", *rows).table["text"].tolist()[:2] == ["kids are talking"] * 2
 
 
 def test_one_list_of_a_fold_finds_the_other_beside_it(tmp_path):
     fold = emobox_fold(tmp_path)
-    one = listings.read(fold / "tess_test_fold_1.jsonl")
-    both = listings.read(sorted(fold.iterdir()))
+    one = foreign.read(fold / "tess_test_fold_1.jsonl")
+    both = foreign.read(sorted(fold.iterdir()))
     assert one.counts() == both.counts() == {"train": 2, "validation": 0, "test": 2}
     assert one.notes[0] == "Sides beside it: tess_train_fold_1.jsonl"
 
 
 def test_lists_of_several_folds_are_several_splits(tmp_path):
     names = [f"x_{side}_fold_{n}.jsonl" for n in (1, 2) for side in ("train", "test")]
-    groups = listings.grouped([*(tmp_path / name for name in names), tmp_path / "run"])
+    groups = foreign.grouped([*(tmp_path / name for name in names), tmp_path / "run"])
     assert [[path.name for path in group] for group in groups] == [names[:2], names[2:], ["run"]]
-
-
-def test_names_of_known_corpora_tell_who_says_what():
-    said = listings.said_by_names(["x/OAF_back_sad.wav", "h3-01-01-02-08.wav", "interview.wav"])
-    assert {path: (corpus, told.speaker, told.text) for path, (corpus, told) in said.items()} == {
-        "x/OAF_back_sad.wav": ("tess", "OAF", "back"),
-        "h3-01-01-02-08.wav": ("ased", "08", "01"),
-    }
 
 
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
         ("a.csv", "emotion,role\nsad,test\n", "has no column that names the clips"),
-        ("a.csv", "path,emotion\na.wav,sad\n", "tells no side of its clips. Add a column role"),
+        (
+            "a.csv",
+            "path,emotion\na.wav,sad\n",
+            "does not say which side its clips are on. Add a column role",
+        ),
         ("train.csv", "path\na.wav\n", "has no clip for test"),
         ("a.csv", "path,role\n", "lists no clips"),
         ("a.jsonl", '{"wav": "a.wav"}\n[1]\n', "line 2 is not a JSON object"),
         ("a.jsonl", "{", "line 1 is not a JSON object"),
     ],
 )
-def test_what_is_no_split_is_refused_by_a_sentence(tmp_path, name, text, sentence):
+def test_a_list_that_is_no_split_is_refused_with_a_reason(tmp_path, name, text, sentence):
     (tmp_path / name).write_text(text)
     with pytest.raises(SerKerasError, match=sentence):
-        listings.read(tmp_path / name, tmp_path)
+        foreign.read(tmp_path / name, tmp_path)
+
+
+def test_links_in_a_folder_with_sides_are_followed_and_what_is_left_out_is_noted(tmp_path):
+    deep = "1/2/3/4/5/6/7/8/9"
+    for name in ("store/a.wav", "split/train/b.wav", f"split/train/{deep}/c.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    os.symlink(tmp_path / "store", tmp_path / "split" / "test")
+    os.symlink(tmp_path / "store", tmp_path / "split" / "train" / "more")
+    result = foreign.read(tmp_path / "split", tmp_path)
+    assert list(result.table["path"]) == ["test/a.wav", "train/b.wav", "train/more/a.wav"]
+    assert result.table["file"].notna().all()
+    assert result.notes[1] == (
+        f"Left out below {tmp_path}/split/train: {deep}: lies below 8 levels of folders and is "
+        "not searched"
+    )
 
 
 def test_a_folder_without_sides_is_refused(tmp_path):
     with pytest.raises(SerKerasError, match="is no split"):
-        listings.read(tmp_path)
+        foreign.read(tmp_path)

@@ -1,4 +1,4 @@
-"""The auditor: planted leaks are found, none is invented, and the unknown is never called clean."""
+"""Audits find planted leaks and no others, and never call unknown speakers or texts disjoint."""
 
 import pytest
 import soundfile
@@ -6,7 +6,7 @@ import soundfile
 from ser_keras import audio, audit, leakage, splits
 from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
-from tests.lists import emobox_fold, tess, write
+from tests.audit.lists import emobox_fold, tess, write
 from tests.test_leakage import RATE, babble, noisy
 
 CLIPS = [  # speaker, text, role: test shares neither with training
@@ -38,12 +38,12 @@ def lay(sounds, cache, tmp_path):
 
 
 def test_a_clean_list_is_called_clean(lay):
-    found = lay()
-    assert found.report.test == {"content": 0, "near": 0, "speaker": 0, "text": 0}
-    assert (found.rung, found.failures(audit.KINDS), found.renamed) == ("speaker-text", (), ())
-    assert found.listing.counts() == {"train": 9, "validation": 0, "test": 4}
-    assert found.sentences()[-1] == (
-        "What it measures: speaker-text (unseen speakers saying unseen texts)."
+    result = lay()
+    assert result.report.test == {"content": 0, "near": 0, "speaker": 0, "text": 0}
+    assert (result.rung, result.failures(audit.KINDS), result.renamed) == ("speaker-text", (), ())
+    assert result.listing.counts() == {"train": 9, "validation": 0, "test": 4}
+    assert result.sentences()[-1] == (
+        "What it measures: unseen speakers, unseen texts (protocol speaker-text)."
     )
 
 
@@ -80,25 +80,25 @@ def test_a_planted_copy_is_found_and_nothing_else(lay, tmp_path, leak):
     kind, plant = PLANTED[leak]
     plant(tmp_path / "planted.wav", babble(0, seconds=1.2))
     (planted,) = tmp_path.glob("planted.*")
-    found = lay(f"{planted.name},s9,t9,test")
+    result = lay(f"{planted.name},s9,t9,test")
     others = {"content", "near"} - {kind}
-    assert found.report.test[kind] == 1
-    assert not any(found.report.test[other] for other in others)
-    (pair,) = found.report.pairs
+    assert result.report.test[kind] == 1
+    assert not any(result.report.test[other] for other in others)
+    (pair,) = result.report.pairs
     assert (pair.first, pair.second) == (planted.name, "s0-t0.wav")
-    assert found.failures() == (kind,)
+    assert result.failures() == (kind,)
 
 
-def test_all_leaks_in_one_list_are_told_apart(lay, tmp_path):
+def test_all_leaks_in_one_list_are_distinguished(lay, tmp_path):
     rows = []
     for number, (name, (_, plant)) in enumerate(PLANTED.items()):
         plant(tmp_path / f"{name}.wav", babble(number, seconds=1.2))
         (planted,) = tmp_path.glob(f"{name}.*")
         rows.append(f"{planted.name},s{number + 50},t{number + 50},test")
-    found = lay(*rows, "s0-t0.wav,s3,t3,train")  # and a speaker and a sentence of the test side
-    assert found.report.test == {"content": 2, "near": 7, "speaker": 1, "text": 1}
-    assert found.failures(audit.KINDS) == ("content", "near", "speaker", "text")
-    near = [pair for pair in found.report.pairs if pair.kind == "near"]
+    result = lay(*rows, "s0-t0.wav,s3,t3,train")  # and a speaker and a sentence of the test side
+    assert result.report.test == {"content": 2, "near": 7, "speaker": 1, "text": 1}
+    assert result.failures(audit.KINDS) == ("content", "near", "speaker", "text")
+    near = [pair for pair in result.report.pairs if pair.kind == "near"]
     assert {pair.first.split(".")[0]: pair.second for pair in near} == {
         name: f"s{number // 3}-t{number % 3}.wav"
         for number, (name, (kind, _)) in enumerate(PLANTED.items())
@@ -106,15 +106,15 @@ def test_all_leaks_in_one_list_are_told_apart(lay, tmp_path):
     }
 
 
-def test_a_copy_of_a_validation_clip_is_told_of_both_comparisons(lay, tmp_path):
+def test_a_copy_of_a_validation_clip_counts_in_both_comparisons(lay, tmp_path):
     write(tmp_path / "chosen-by.wav", 0.5 * babble(0, seconds=1.2))
     write(tmp_path / "tested.wav", babble(60, seconds=1.2))
     write(tmp_path / "chosen-by-too.wav", babble(60, seconds=1.2))
     added = ["chosen-by.wav,s0,t0,validation", "chosen-by-too.wav,s8,t8,validation"]
-    found = lay(*added, "tested.wav,s9,t9,test")
-    assert (found.report.validation["near"], found.report.validation["content"]) == (1, 0)
-    assert (found.report.test["near"], found.report.test["content"]) == (0, 1)
-    shares = [found.share(kind, "validation") for kind in ("content", "near", "speaker", "text")]
+    result = lay(*added, "tested.wav,s9,t9,test")
+    assert (result.report.validation["near"], result.report.validation["content"]) == (1, 0)
+    assert (result.report.test["near"], result.report.test["content"]) == (0, 1)
+    shares = [result.share(kind, "validation") for kind in ("content", "near", "speaker", "text")]
     assert shares == ["0 of 2", "1", "1 of 2", "1 of 2"]
 
 
@@ -123,30 +123,30 @@ def test_a_copy_of_a_clip_within_a_side_is_no_leak(lay, tmp_path):
     assert lay("again.wav,s0,t0,train").failures(audit.KINDS) == ()
 
 
-def test_a_renamed_speaker_is_found_and_takes_the_rung(lay, tmp_path):
+def test_a_copy_under_another_speaker_is_found_and_lowers_the_rung(lay, tmp_path):
     write(tmp_path / "renamed.wav", 0.5 * babble(0, seconds=1.2))
-    found = lay("renamed.wav,s9,t9,test")
-    assert [str(pair) for pair in found.renamed] == [
+    result = lay("renamed.wav,s9,t9,test")
+    assert [str(pair) for pair in result.renamed] == [
         "renamed.wav and s0-t0.wav (s9, s0)",
         "renamed.wav and s0-t0.wav (t9, t0)",
     ]
-    assert found.report.test["speaker"] == 0
-    assert (found.rung, found.rung_by_labels) == ("random", "speaker-text")
-    assert found.failures(["speaker"]) == ("speaker",)
-    assert "1 sound under two speakers: renamed.wav and s0-t0.wav (s9, s0)." in found.sentences()
+    assert result.report.test["speaker"] == 0
+    assert (result.rung, result.rung_by_labels) == ("random", "speaker-text")
+    assert result.failures(["speaker"]) == ("speaker",)
+    assert "1 sound under two speakers: renamed.wav and s0-t0.wav (s9, s0)." in result.sentences()
 
 
 def test_one_sound_under_two_speakers_of_one_side_is_named(lay, tmp_path):
     write(tmp_path / "renamed.wav", babble(0, seconds=1.2))
-    found = lay("renamed.wav,s7,t0,train")
-    assert [pair.shared for pair in found.renamed] == ["s0, s7"]
-    assert found.rung == "speaker-text"
+    result = lay("renamed.wav,s7,t0,train")
+    assert [pair.shared for pair in result.renamed] == ["s0, s7"]
+    assert result.rung == "speaker-text"
 
 
 def test_one_clip_listed_under_two_speakers_is_named(lay):
-    found = lay("s0-t0.wav,s9,t0,test")
-    assert [str(pair) for pair in found.renamed] == ["s0-t0.wav and s0-t0.wav (s0, s9)"]
-    assert found.failures() == ("content",)
+    result = lay("s0-t0.wav,s9,t0,test")
+    assert [str(pair) for pair in result.renamed] == ["s0-t0.wav and s0-t0.wav (s0, s9)"]
+    assert result.failures() == ("content",)
 
 
 def test_parts_of_longer_files_are_audited_by_name_alone(lay):
@@ -160,120 +160,128 @@ def test_parts_of_longer_files_are_audited_by_name_alone(lay):
 def test_a_shared_sentence_is_found_however_it_is_written(lay, tmp_path):
     for seed, name in ((50, "a"), (51, "b")):
         write(tmp_path / f"{name}.wav", babble(seed, seconds=1.2))
-    found = lay("a.wav,s0,Kids are talking.,train", "b.wav,s4,kids are  talking,test")
-    assert (found.report.test["text"], found.rung) == (1, "speaker")
-    assert found.failures() == ()
-    assert found.failures(["text"]) == ("text",)
+    result = lay("a.wav,s0,Kids are talking.,train", "b.wav,s4,kids are  talking,test")
+    assert (result.report.test["text"], result.rung) == (1, "speaker")
+    assert result.failures() == ()
+    assert result.failures(["text"]) == ("text",)
 
 
 def test_a_shared_speaker_is_found(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
-    found = lay("a.wav,s4,t0,train")
-    assert (found.report.test["speaker"], found.rung) == (1, "text")
-    assert (found.share("speaker"), found.measures) == ("1 of 2", "seen speakers, unseen texts")
-    assert found.failures(["speaker"]) == ("speaker",)
+    result = lay("a.wav,s4,t0,train")
+    assert (result.report.test["speaker"], result.rung) == (1, "text")
+    assert (result.share("speaker"), result.measures) == ("1 of 2", "seen speakers, unseen texts")
+    assert result.failures(["speaker"]) == ("speaker",)
 
 
 def test_speakers_of_an_unknown_corpus_are_unknown_and_never_disjoint(lay):
     rows = [f"{s}-{t}.wav,{role}" for s, t, role in CLIPS]
-    found = lay(*rows, header="path,role", clean=False)
-    assert (found.report.test["speaker"], found.report.test["text"]) == (None, None)
-    assert (found.rung, found.failures()) == ("unknown", ())
-    assert found.failures(["speaker"]) == ("speaker",)
-    assert "Speakers: unknown of 13 of 13 clips; nobody can call the sides disjoint." in (
-        found.sentences()
-    )
+    result = lay(*rows, header="path,role", clean=False)
+    assert (result.report.test["speaker"], result.report.test["text"]) == (None, None)
+    assert (result.rung, result.failures()) == ("unknown", ())
+    assert result.failures(["speaker"]) == ("speaker",)
+    sentence = "Speakers: unknown for 13 of 13 clips, so the sides cannot be called disjoint."
+    assert sentence in result.sentences()
+    assert result.sentences()[-3:] == [
+        "What it measures: speakers not known, texts not known (protocol unknown).",
+        "Add the speakers, in a CSV with the columns path, speaker and role.",
+        "Add the texts, in a CSV with the columns path, text and role.",
+    ]
 
 
-def test_one_clip_without_a_speaker_is_enough_not_to_know(lay, tmp_path):
+def test_one_clip_without_a_speaker_makes_speakers_unknown(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
-    found = lay("a.wav,,t8,test")
-    assert (found.report.test["speaker"], found.rung) == (None, "text")
-    assert (found.share("speaker"), found.measures) == (
+    result = lay("a.wav,,t8,test")
+    assert (result.report.test["speaker"], result.rung) == (None, "text")
+    assert (result.share("speaker"), result.measures) == (
         "not known",
         "speakers not known, unseen texts",
     )
-    assert "whether speakers are shared is unknown" in found.sentences()[-2]
+    assert result.sentences()[-2] == (
+        "What it measures: speakers not known, unseen texts (protocol text)."
+    )
 
 
 def test_unreadable_clips_are_named_and_counted(lay, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
-    found = lay("broken.wav,s9,t9,test", "gone.wav,s8,t8,train")
-    assert [file.path for file in found.skipped] == ["gone.wav", "broken.wav"]
-    assert found.sentences()[1].startswith("2 clips could not be read: gone.wav was not found; br")
-    assert found.rung == "speaker-text"
+    result = lay("broken.wav,s9,t9,test", "gone.wav,s8,t8,train")
+    assert [file.path for file in result.skipped] == ["gone.wav", "broken.wav"]
+    assert result.sentences()[1].startswith("2 clips could not be read: gone.wav was not found, br")
+    assert result.rung == "speaker-text"
 
 
-def test_a_list_whose_clips_are_elsewhere_asks_for_them(tmp_path, cache):
+def test_a_list_without_its_clips_is_refused(tmp_path, cache):
     (tmp_path / "split.csv").write_text("path,role\na.wav,train\nb.wav,test\n")
     with pytest.raises(SerKerasError, match=r"none of its 2 clips can be read. Name the folder"):
         audit.audit(tmp_path / "split.csv", tmp_path, cache=cache)
 
 
-def test_without_sound_copies_are_known_by_name_and_their_absence_is_not(lay):
-    found = lay(sound=False)
-    assert (found.report.test["content"], found.report.test["near"]) == (None, None)
-    assert (found.rung, found.failures()) == ("speaker-text", ())
+def test_without_sound_copies_are_known_by_name_but_no_copy_is_not_zero(lay):
+    result = lay(sound=False)
+    assert (result.report.test["content"], result.report.test["near"]) == (None, None)
+    assert (result.rung, result.failures()) == ("speaker-text", ())
+    sentence = "Near-duplicates: not compared, because the sound files were not read."
+    assert sentence in result.sentences()
     assert lay("s0-t0.wav,s9,t9,test", sound=False).failures() == ("content",)
 
 
-def test_a_folder_with_sides_is_read_and_names_of_a_known_corpus_are(tmp_path, cache):
+def test_a_folder_with_sides_is_read_with_the_names_of_a_known_corpus(tmp_path, cache):
     sides = {
         "Train": ["OAF_back_sad", "OAF_bar_sad"],
         "dev": ["OAF_dog_sad"],
         "test": ["YAF_back_sad", "YAF_bath_fear"],
     }
     tess(tmp_path, sides)
-    found = audit.audit(tmp_path, cache=cache)
-    assert found.listing.counts() == {"train": 2, "validation": 1, "test": 2}
-    assert found.report.test == {"content": 0, "near": 0, "speaker": 0, "text": 1}
-    assert found.rung == "speaker"
-    assert found.listing.notes == (
+    result = audit.audit(tmp_path, cache=cache)
+    assert result.listing.counts() == {"train": 2, "validation": 1, "test": 2}
+    assert result.report.test == {"content": 0, "near": 0, "speaker": 0, "text": 1}
+    assert result.rung == "speaker"
+    assert result.listing.notes == (
         "Sides by folder: Train/ = train, dev/ = validation, test/ = test",
-        "Speakers read from names as of the corpus tess (5)",
-        "Texts read from names as of the corpus tess (5)",
+        "Speakers read from names, as in the corpus tess (5)",
+        "Texts read from names, as in the corpus tess (5)",
     )
 
 
 def test_a_nested_second_copy_is_the_same_clip_by_name(tmp_path):
     tess(tmp_path, {"train/TESS/OAF_sad": ["OAF_back_sad"], "test/OAF_sad": ["OAF_back_sad"]})
-    found = audit.audit(tmp_path, sound=False)
-    assert found.failures() == ("content",)
+    result = audit.audit(tmp_path, sound=False)
+    assert result.failures() == ("content",)
 
 
 def test_a_folder_of_an_unknown_corpus_has_unknown_speakers(tmp_path, cache):
     tess(tmp_path, {"train": ["one"], "test": ["two"]})
-    found = audit.audit(tmp_path, cache=cache)
-    assert (found.report.test["speaker"], found.rung) == (None, "unknown")
+    result = audit.audit(tmp_path, cache=cache)
+    assert (result.report.test["speaker"], result.rung) == (None, "unknown")
 
 
-def test_voices_of_two_corpora_with_one_name_are_two(tmp_path):
+def test_speakers_of_two_corpora_with_one_id_are_two(tmp_path):
     for name in ("train/a01 (3).wav", "test/n1-01-01-01-03.wav"):  # AESDD, ASED
         write(tmp_path / name, babble(1, seconds=0.6))
-    found = audit.audit(tmp_path, sound=False)
-    assert found.rung == "speaker-text"
+    result = audit.audit(tmp_path, sound=False)
+    assert result.rung == "speaker-text"
 
 
 def test_a_fold_of_emobox_is_read_and_its_clips_are_found(tmp_path, cache):
     data = tmp_path / "data"
-    found = audit.audit(emobox_fold(tmp_path), data, cache=cache)
-    assert found.report.test == {"content": 0, "near": 0, "speaker": 2, "text": 0}
-    assert (found.rung, found.listing.form, found.skipped) == ("text", "JSON lines", ())
-    assert f"4 clips found by name below {data}" in found.listing.notes
+    result = audit.audit(emobox_fold(tmp_path), data, cache=cache)
+    assert result.report.test == {"content": 0, "near": 0, "speaker": 2, "text": 0}
+    assert (result.rung, result.listing.form, result.skipped) == ("text", "JSON lines", ())
+    assert f"4 clips found by name below {data}" in result.listing.notes
 
 
-def test_a_run_of_ours_is_read_with_its_corpus(tiny_index, tmp_path):
+def test_a_run_of_this_package_is_read_with_its_corpus(tiny_index, tmp_path):
     splits.make(tiny_index, "text").write(tmp_path / "run" / "split.csv")
     (tmp_path / "run" / "metrics.json").write_text("{}")
-    found = audit.audit(tmp_path / "run", tiny_index.root.parent, sound=False)
-    assert (found.listing.form, found.rung) == ("run", "text")
-    assert found.listing.table["file"].notna().all()
-    assert sum(found.listing.counts().values()) == 112
+    result = audit.audit(tmp_path / "run", tiny_index.root.parent, sound=False)
+    assert (result.listing.form, result.rung) == ("run", "text")
+    assert result.listing.table["file"].notna().all()
+    assert sum(result.listing.counts().values()) == 112
 
 
 @pytest.fixture
 def learned(sounds, tmp_path):
-    """What a bundle tells of a model that learned from the training clips of `CLIPS`."""
+    """The facts in a bundle of a model that learned from the training clips of `CLIPS`."""
     rows = [f"{s}-{t}.wav,{s},sad,{t},{role}" for s, t, role in CLIPS]
     path = tmp_path / "run" / "split.csv"
     path.parent.mkdir()
@@ -287,22 +295,22 @@ def given(*paths):
     return {str(path): audio.inspect(path).content for path in paths}
 
 
-def test_recordings_of_nobody_known_are_not_called_new(sounds, learned):
-    found = audit.against(given(sounds / "s4-t4.wav"), **learned)
-    assert found.report.test == {"content": 0, "near": None, "speaker": None, "text": None}
-    assert (found.rung, found.measures) == ("unknown", "speakers not known, texts not known")
+def test_recordings_of_unknown_speakers_are_not_called_unseen(sounds, learned):
+    result = audit.against(given(sounds / "s4-t4.wav"), **learned)
+    assert result.report.test == {"content": 0, "near": None, "speaker": None, "text": None}
+    assert (result.rung, result.measures) == ("unknown", "speakers not known, texts not known")
 
 
 def test_recordings_that_a_model_learned_are_found_whatever_they_are_called(
     sounds, learned, tmp_path
 ):
     write(tmp_path / "new.wav", babble(0, seconds=1.2))
-    found = audit.against(given(tmp_path / "new.wav", sounds / "s4-t4.wav"), **learned)
-    assert found.share("content") == "1 of 2"
-    assert found.measures == "seen speakers, seen texts"
+    result = audit.against(given(tmp_path / "new.wav", sounds / "s4-t4.wav"), **learned)
+    assert result.share("content") == "1 of 2"
+    assert result.measures == "seen speakers, seen texts"
 
 
-def test_near_duplicates_of_what_a_model_learned_are_found_where_fingerprints_are_at_hand(
+def test_near_duplicates_of_training_clips_are_found_if_their_fingerprints_are_cached(
     sounds, learned, tmp_path
 ):
     write(tmp_path / "softer.wav", 0.3 * babble(0, seconds=1.2))
@@ -311,11 +319,11 @@ def test_near_duplicates_of_what_a_model_learned_are_found_where_fingerprints_ar
     store = FeatureStore("own", leakage.SPEC, learned["cache"])
     names = [f"{s}-{t}.wav" for s, t, role in CLIPS if role == "train"]
     store.fill([sounds / name for name in names], learned["learned"])
-    found = audit.against(softer, **learned)
-    assert (found.share("near"), found.measures) == ("1", "seen speakers, seen texts")
+    result = audit.against(softer, **learned)
+    assert (result.share("near"), result.measures) == ("1", "seen speakers, seen texts")
 
 
-def test_voices_and_words_of_recordings_are_held_against_the_run(tmp_path, cache):
+def test_speakers_and_texts_of_recordings_are_compared_with_the_run(tmp_path, cache):
     tess(tmp_path, {"old": ["OAF_back_sad", "OAF_bar_sad"], "new": ["YAF_bar_sad", "YAF_dog_sad"]})
     run = tmp_path / "split.csv"
     rows = [
@@ -323,24 +331,38 @@ def test_voices_and_words_of_recordings_are_held_against_the_run(tmp_path, cache
     ]
     run.write_text("\n".join(["path,speaker,emotion,text,role", *rows, "x.wav,YAF,sad,x,test", ""]))
     old, new = (given(*sorted((tmp_path / side).iterdir())) for side in ("old", "new"))
-    found = audit.against(new, old.values(), run, "tess", cache=cache)
-    shares = [found.share(kind) for kind in ("content", "speaker", "text")]
+    result = audit.against(new, old.values(), run, "tess", cache=cache)
+    shares = [result.share(kind) for kind in ("content", "speaker", "text")]
     assert shares == ["0 of 2", "0 of 1", "1 of 2"]
-    assert (found.rung, found.measures) == ("speaker", "unseen speakers, seen texts")
+    assert (result.rung, result.measures) == ("speaker", "unseen speakers, seen texts")
     of_another_corpus = audit.against(new, old.values(), run, "savee", cache=cache)
     assert of_another_corpus.measures == "unseen speakers, seen texts"  # names say it is TESS
 
 
-def test_a_model_without_its_list_tells_nothing_of_voices(tmp_path, cache):
+def test_without_the_list_of_a_model_speakers_and_texts_are_not_known(tmp_path, cache):
     tess(tmp_path, {"new": ["YAF_bar_sad"]})
     new = given(*(tmp_path / "new").iterdir())
-    found = audit.against(new, ["0" * 16], tmp_path / "none.csv", "tess", cache=cache)
-    assert [found.share(kind) for kind in audit.KINDS] == ["0 of 1", *["not known"] * 3]
+    result = audit.against(new, ["0" * 16], tmp_path / "none.csv", "tess", cache=cache)
+    assert [result.share(kind) for kind in audit.KINDS] == ["0 of 1", *["not known"] * 3]
 
 
-def test_a_model_that_does_not_tell_what_it_learned_is_not_called_clean(sounds, learned):
-    told = audit.against(given(sounds / "s4-t4.wav"), **learned | {"learned": []})
-    assert (told.share("content"), told.share("near")) == ("not known", "not known")
+def test_a_model_without_its_training_clips_is_not_called_clean(sounds, learned):
+    result = audit.against(given(sounds / "s4-t4.wav"), **learned | {"learned": []})
+    assert (result.share("content"), result.share("near")) == ("not known", "not known")
+
+
+def test_the_remedies_are_those_for_what_is_shared(lay, tmp_path):
+    write(tmp_path / "renamed.wav", 0.5 * babble(0, seconds=1.2))
+    result = lay("renamed.wav,s9,t9,test", "s0-t0.wav,s3,t3,train")
+    assert result.sentences()[-5:] == [
+        "What it measures: seen speakers, seen texts (protocol random).",
+        "Leave one clip of each such pair out of training.",
+        "Find out which of the labels of these sounds is right.",
+        "Report the result as one on seen speakers, or keep the speakers of the test side out of "
+        "training.",
+        "Report the result as one on seen texts, or keep the texts of the test side out of "
+        "training.",
+    ]
 
 
 def real_clips(corpus, cache, n):
@@ -363,8 +385,8 @@ def test_leaks_planted_among_real_recordings_are_found_and_no_others(real_corpor
         (planted,) = tmp_path.glob(f"{name}.*")
         rows.append(f"{planted.name},test")
     list_.write_text("\n".join(["path,role", *rows, ""]))
-    found = audit.audit(list_, cache=cache)
-    pairs = [pair for pair in found.report.pairs if pair.kind in ("content", "near")]
+    result = audit.audit(list_, cache=cache)
+    pairs = [pair for pair in result.report.pairs if pair.kind in ("content", "near")]
     assert {pair.first.split(".")[0]: pair.second for pair in pairs} == {
         name: str(paths[2 * i]) for i, name in enumerate(PLANTED)
     }

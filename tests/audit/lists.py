@@ -1,4 +1,4 @@
-"""Splits as others write them, with their sounds: folders with sides, EmoBox's JSON lines."""
+"""Writes splits as others do, with their sounds: folders with sides, JSON lines of EmoBox."""
 
 import json
 
@@ -15,7 +15,7 @@ def write(path, samples, rate=RATE, **options):
 
 
 def tess(root, sides):
-    """Lay clips out as TESS names them: (voice, word, emotion) of each side."""
+    """Write clips named as in TESS, <voice>_<word>_<emotion>, into a folder for each side."""
     for side, names in sides.items():
         for name in names:
             seed = sum(map(ord, name))
@@ -23,7 +23,7 @@ def tess(root, sides):
 
 
 def emobox(root, sides):
-    """Write lists in EmoBox's form; clips are named by key as well as by a path of theirs."""
+    """Write lists in the form of EmoBox; a clip has a key and a path of its own there."""
     for side, names in sides.items():
         rows = [
             {
@@ -45,7 +45,7 @@ def emobox(root, sides):
 
 
 def emobox_fold(root):
-    """Return a fold of EmoBox's; its clips are below data/, as another download has them."""
+    """Return a fold of EmoBox; its clips are below data/, as in another download."""
     emobox(root / "fold_1", SIDES)
     for names in SIDES.values():  # other folders, another format
         for name in names:

@@ -1,0 +1,5 @@
+"""`python -m ser_keras.audit`."""
+
+from ser_keras.cli import audit
+
+audit.main()
