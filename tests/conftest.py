@@ -23,6 +23,12 @@ PITCH = {
 }
 
 
+def pytest_ignore_collect(collection_path):
+    """Leave modules that hold no tests alone: examples in docstrings are those of the package."""
+    helper = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
+    return True if helper else None
+
+
 @pytest.fixture(scope="session")
 def real_corpora() -> Path:
     """The folder with the real recordings; the test is skipped where it is not there."""
@@ -103,8 +109,8 @@ def tiny_run(tiny_index, cache, tmp_path_factory):
     from ser_keras import recipes, runs
 
     recipe = recipes.get("attention-tess").override(SMALL)
-    plan = runs.Plan(recipe=recipe, index=tiny_index)
-    return runs.run(plan, tmp_path_factory.mktemp("runs") / "run", cache=cache)
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return runs.run(recipe, tiny_index, out=out, options=runs.Options(cache=cache))
 
 
 def stop_in_epoch(number, monkeypatch):
@@ -125,7 +131,7 @@ def stop_in_epoch(number, monkeypatch):
 def claim_seconds(last, seconds):
     """Let the first epoch of a kept state have taken so long; return its history."""
     with np.load(last) as state:
-        kept, told = dict(state), json.loads(str(state["told"]))
+        kept, told = dict(state), json.loads(str(state["progress"]))
     told["history"][0]["seconds"] = seconds
-    np.savez(last, **{**kept, "told": json.dumps(told)})
+    np.savez(last, **{**kept, "progress": json.dumps(told)})
     return told["history"]

@@ -1,4 +1,4 @@
-"""The command lines: arguments in, exit codes out; no decisions."""
+"""The command lines: they parse arguments, print results and set exit codes; no decisions."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ FAILED, INTERRUPTED = 1, 130
 
 @contextlib.contextmanager
 def exit_codes(on_interrupt: str) -> Iterator[None]:
-    """Turn what ends a command into a sentence and an exit code.
+    """Turn an error or an interrupt into a message and an exit code.
 
-    A `SerKerasError` is 1, Ctrl-C is 130 after the message `on_interrupt`, a reader that closed our
-    pipe ends us in silence. Anything else is a bug of ours and shows its traceback.
+    A `SerKerasError` or a package that is not installed exits with 1, and Ctrl-C with 130 after the
+    message `on_interrupt`. If the reader of a pipe has gone, the command exits with 1 and no
+    message. Any other exception is a bug and shows its traceback.
     """
     try:
         yield
     except SerKerasError as error:
         console.error(error)
         sys.exit(FAILED)
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        if name.startswith("ser_keras"):
+            raise
+        remedy = "Run, in the folder of the project: pip install -r requirements.txt"
+        console.error(SerKerasError(name, "is not installed", remedy))
+        sys.exit(FAILED)
     except KeyboardInterrupt:
         console.say(f"\n{on_interrupt}")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        # whatever else Python wants to flush at its end goes nowhere
+        # Python flushes standard output once more when it ends, and would raise again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

@@ -1,14 +1,18 @@
-"""`python Emotion_Recognition.py`: train a recipe, score it beside its published figure."""
+"""`python Emotion_Recognition.py`: train a system, and compare its score with the published one."""
 
 from __future__ import annotations
 
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ser_keras import cli, console, corpora, files, recipes, splits
 from ser_keras.bundle import remember_latest
 from ser_keras.errors import SerKerasError
+
+if TYPE_CHECKING:
+    from ser_keras.runs import Run
 
 _EXAMPLES = """\
 examples:
@@ -17,7 +21,7 @@ examples:
   python Emotion_Recognition.py --corpus tess --data ~/downloads --seed 1
       TESS from anywhere below ~/downloads; an error if it is not there.
   python Emotion_Recognition.py --recipe attention-tess-corrected --protocol speaker
-      What is left of the figure when the test speaker was never heard in training.
+      The score with a test speaker who was never heard in training.
   python Emotion_Recognition.py --test-folder Test
       Also lay the test clips out in the folder Test, for: python Use_Our_Model.py Test
   python Emotion_Recognition.py --set training.learning_rate=1e-3 --set model.dropout=0.3
@@ -31,15 +35,11 @@ examples:
   python Emotion_Recognition.py --corpus folder --data my_recordings
       Train on my_recordings/<emotion>/*.wav, with the recipe's emotions as folder names.
 
-Ctrl-C stops after nothing but the unfinished epoch is lost; the same command with --resume goes on
-to the same weights. What is written, and where, is said at the end; see also the README.
+After Ctrl-C the same command with --resume continues at the last finished epoch, and ends with the
+same weights as an uninterrupted run. The last lines name the folder of the results.
 """
 
 
-# The recipes' patience is counted in epochs. With batches of 64 an epoch of the demo corpus has 5
-# steps, so training ended before the averages of batch normalisation had settled: test accuracy
-# 0.14, chance. With batches of 8 it has 34 steps, TESS has 31, and reached 0.96.
-DEMO_BATCH = 8
 EXPLORED = files.RESULTS / "explore"
 _IN_ORDER = "--xla_gpu_deterministic_ops=true"  # for JAX, read when it first meets a GPU
 
@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if not arguments.fast and _IN_ORDER not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
-    training = "Stopped. What was finished is kept: the same command with --resume goes on."
+    training = "Stopped. The same command with --resume continues after the last finished epoch."
     with cli.exit_codes("Stopped." if arguments.download else training):
         if arguments.list is not None:
             _list(arguments.list)
@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
             _explain(_recipe(arguments))
         elif arguments.download is not None:
             corpus = corpora.get(arguments.download)
-            corpus.download(arguments.data or files.DATA, arguments.cache)
+            corpora.download(corpus, arguments.data or files.DATA, arguments.cache)
         elif arguments.explore:
             _explore(arguments)
         else:
@@ -69,8 +69,8 @@ def main(argv: list[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="Emotion_Recognition.py",
-        description="Train a published speech-emotion system on real speech, score its test clips "
-        "once, and show the result beside the published figure.",
+        description="Train a published speech-emotion system, score its test clips once, and show "
+        "the result beside the published one.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", default="paper", metavar="NAME", help=", ".join(splits.PROTOCOLS)
     )
     what.add_argument("--fold", type=int, default=0, metavar="N", help="fold of the protocol")
-    what.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn")
+    what.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random draws")
     what.add_argument("--epochs", metavar="N", help="short for --set training.epochs=N")
     what.add_argument(
         "--set",
@@ -100,28 +100,30 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY=VALUE",
         help="change a setting of the recipe; may be repeated",
     )
-    what.add_argument("--fast", action="store_true", help="allow equal runs to differ a little")
-    where = parser.add_argument_group("where things are written")
-    where.add_argument("--out", type=Path, metavar="DIR", help="the run folder")
-    where.add_argument(
-        "--test-folder", type=Path, metavar="DIR", help="lay the test clips out there"
+    what.add_argument(
+        "--fast", action="store_true", help="train faster; equal runs may then differ a little"
     )
-    where.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR", help="of features")
+    where = parser.add_argument_group("where things are written")
+    where.add_argument("--out", type=Path, metavar="DIR", help="run folder")
+    where.add_argument(
+        "--test-folder", type=Path, metavar="DIR", help="also link the test clips there"
+    )
+    where.add_argument(
+        "--cache", type=Path, default=files.CACHE, metavar="DIR", help="folder of the features"
+    )
     where.add_argument(
         "--quantize", action="store_true", help="export the model in 8 bits as well, and compare"
     )
-    where.add_argument("--resume", action="store_true", help="go on with an unfinished run")
-    where.add_argument("--fresh", action="store_true", help="train anew where a run lies")
+    where.add_argument("--resume", action="store_true", help="continue an unfinished run")
+    where.add_argument("--fresh", action="store_true", help="replace the run that lies there")
     where.add_argument(
         "--keep-latest",
         action="store_true",
-        help="let Use_Our_Model.py go on with the model that it has",
+        help="do not make this the model that Use_Our_Model.py takes by default",
     )
     tell = parser.add_argument_group("train nothing")
     tell.add_argument("--download", metavar="NAME", help="fetch a corpus from its publishers")
-    tell.add_argument(
-        "--explore", action="store_true", help="draw what a corpus holds, in pictures"
-    )
+    tell.add_argument("--explore", action="store_true", help="draw pictures of what a corpus holds")
     tell.add_argument(
         "--list",
         nargs="?",
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         help="recipes, corpora and protocols; or the settings of one recipe",
     )
     tell.add_argument(
-        "--explain", action="store_true", help="what the recipe really does, in words"
+        "--explain", action="store_true", help="explain what the published system really does"
     )
     return parser
 
@@ -139,31 +141,25 @@ def _explore(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
     index = _index(recipe, arguments)
 
-    from ser_keras import report  # late, as everything that only some commands need
+    from ser_keras import pictures  # late, as everything that only some commands need
 
-    for path in report.explore(index, arguments.out or EXPLORED / index.corpus, recipe):
-        console.say(f"Drawn: {_short(path)}")
+    for path in pictures.explore(index, arguments.out or EXPLORED / index.corpus, recipe):
+        console.say(f"Drawn: {files.short(path)}")
 
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
     index = _index(recipe, arguments)
-    if index.synthetic and recipe.settings()["training.batch_size"] > DEMO_BATCH:
-        recipe = recipe.override({"training.batch_size": str(DEMO_BATCH)})
-        console.say(
-            f"Batches of {DEMO_BATCH}, so that an epoch has about as many steps as on TESS."
-        )
 
-    from ser_keras import figures, runs  # late: they bring the backend
+    from ser_keras import runs  # late: it brings the backend
 
-    plan = runs.Plan(
-        recipe=recipe,
-        index=index,
-        protocol=arguments.protocol,
-        fold=arguments.fold,
-        seed=arguments.seed,
+    recipe = runs.suited(recipe, index)
+    options = runs.Options(
         deterministic=not arguments.fast,
         quantize=arguments.quantize,
+        resume=arguments.resume,
+        fresh=arguments.fresh,
+        cache=arguments.cache,
     )
 
     def lay_out(split: splits.Split) -> None:
@@ -173,26 +169,94 @@ def _train(arguments: argparse.Namespace) -> None:
             console.say(f"{split.counts()['test']} test clips laid out in {arguments.test_folder}.")
 
     run = runs.run(
-        plan,
-        arguments.out,
-        resume=arguments.resume,
-        fresh=arguments.fresh,
-        cache=arguments.cache,
+        recipe,
+        index,
+        arguments.protocol,
+        fold=arguments.fold,
+        seed=arguments.seed,
+        out=arguments.out,
+        options=options,
         on_split=lay_out,
     )
     if not arguments.keep_latest:
         remember_latest(run.folder)
-    figures.show(run)
+    _show(run)
     target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
     console.say(f"Next: python Use_Our_Model.py{target}")
 
 
+def _show(run: Run) -> None:
+    """Print the scores of a run beside the published value and the baselines."""
+    from ser_keras import evaluation
+
+    key = run.key
+    kind = "synthetic speech" if run.synthetic else "real speech"
+    console.show(
+        f"\n{run.title}\n{key.corpus} ({kind}), protocol {key.protocol}, fold {key.fold}, seed "
+        f"{key.seed}; {run.parameters:,} parameters; best epoch {run.best_epoch} of {run.epochs}\n"
+    )
+    sides = {"validation": run.validation, "test": run.test}
+    rows = [
+        [name, *(str(getattr(scores, field)) for scores in sides.values())]
+        for name, field in (("accuracy", "accuracy"), ("UAR", "uar"), ("macro F1", "macro_f1"))
+    ]
+    rows.append(["weighted F1", *(f"{scores.weighted_f1:.3f}" for scores in sides.values())])
+    header = ["95 % intervals", *(f"{role} (n = {s.n})" for role, s in sides.items())]
+    console.show(console.table(header, rows))
+    if run.by_corpus:
+        parts = run.by_corpus.items()
+        rows = [[f"{name} (n = {s.n})", str(s.accuracy), str(s.uar)] for name, s in parts]
+        console.show("\n" + console.table(["test clips of", "accuracy", "UAR"], rows))
+    console.show("\n" + evaluation.comparison(run.test, run.reference, key.corpus, run.verdict))
+    if run.baselines:
+        console.show("\n" + _ranking(run))
+    folder = files.short(run.folder)
+    console.say(f"Written to {folder}: model, scores, predictions, pictures.")
+
+
+def _ranking(run: Run) -> str:
+    """Return the network among its baselines on the test clips, best first."""
+    from ser_keras import baselines
+
+    name = f"{run.key.recipe} (network)"
+    scores = {baseline: value.scores for baseline, value in run.baselines.items()}
+    ranked = baselines.best_first({**scores, name: run.test})  # of equals the baselines come first
+    rows = [[each, value.accuracy, value.uar] for each, value in ranked.items()]
+    lines = console.table(["test clips", "accuracy", "UAR"], rows)
+    best = next(iter(ranked))
+    if best != name:
+        lines += f"\nThe network does not beat {best}: it has learned nothing that needs a network."
+    rival = next(each for each in ranked if each != name)
+    if (test := run.baselines[rival].paired) is not None:
+        lines += (
+            f"\nOnly the network is right on {test.first_only} of {test.n} clips, only {rival} on "
+            f"{test.second_only} (exact McNemar test: p = {test.p:.2g})."
+        )
+    return lines
+
+
 def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Index:
-    """Return what the corpora hold that the arguments mean, having told what they lack."""
+    """Return the index of the corpora that the arguments name, and print what they hold."""
+    names = arguments.corpus.split("+") if arguments.corpus else recipe.corpora
+    choice = corpora.choose(
+        [corpora.get(name) for name in names],
+        arguments.data,
+        corpora.get("demo"),
+        named=bool(arguments.corpus),
+    )
+    above = files.short(arguments.data or files.DATA)
+    for corpus in choice.missing:
+        console.say(f"{corpus.title} was not found under {above}: {corpus.home}.")
+        console.say("Unpack it there, and run the same command again.")
+    if choice.fallback:
+        console.say(
+            "Training on the synthetic demo corpus instead; its scores say nothing about real "
+            "speech."
+        )
     indices = []
-    for corpus, root in _corpora(recipe, arguments.corpus, arguments.data):
+    for corpus, root in choice.folders:
         indices.append(corpus.index(root, cache=arguments.cache))
-        console.say(f"{corpus.title}, {_short(indices[-1].root)}:")
+        console.say(f"{corpus.title}, {files.short(indices[-1].root)}:")
         for sentence in corpus.validate(root, cache=arguments.cache).sentences():
             console.say(f"  {sentence}")
     return corpora.pool(indices)
@@ -210,44 +274,6 @@ def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
     return recipes.get(arguments.recipe).override(changes)
 
 
-def _corpora(
-    recipe: recipes.Recipe, named: str | None, data: Path | None
-) -> list[tuple[corpora.Corpus, Path]]:
-    """Return the corpora asked for and their folders; the demo corpus where nothing was asked for.
-
-    Of the recipe's own corpora those are taken that are there.
-    """
-    names = named.split("+") if named else recipe.corpora
-    wanted = [corpora.get(name) for name in dict.fromkeys(names)]
-    above = files.DATA if data is None else data
-    if not above.is_dir():
-        raise SerKerasError(
-            above, "no such folder", f"Put {wanted[0].title} there, or check --data"
-        )
-    roots = [corpus.find(above) for corpus in wanted]
-    found = [(corpus, root) for corpus, root in zip(wanted, roots, strict=True) if root is not None]
-    missing = [corpus for corpus, root in zip(wanted, roots, strict=True) if root is None]
-    if missing and (named is not None or (data is not None and not found)):
-        raise SerKerasError(above, f"holds no {missing[0].title}", missing[0].home)
-    for corpus in missing:
-        told = f"{corpus.title} was not found under {_short(above)}: {corpus.home}"
-        console.say(f"{told}, and unpack it there.")
-    if found:
-        return found
-    console.say(
-        "Training on the synthetic demo corpus instead; its figures say nothing about real speech."
-    )
-    demo = corpora.get("demo")
-    root = demo.find(files.DATA)
-    if root is None:
-        raise SerKerasError(files.DATA / "demo", "is not there", "Take a fresh copy of the project")
-    return [(demo, root)]
-
-
-def _short(path: Path) -> Path:
-    return path.relative_to(files.ROOT) if path.is_relative_to(files.ROOT) else path
-
-
 def _list(name: str) -> None:
     if name:
         settings = recipes.get(name).settings()
@@ -258,7 +284,7 @@ def _list(name: str) -> None:
     rows = [(name, corpora.get(name).title) for name in corpora.names()]
     console.show("corpora\n" + _indented(rows))
     console.show(
-        "protocols\n" + _indented([(name, splits.summary(name)) for name in splits.PROTOCOLS])
+        "protocols\n" + _indented([(name, p.measures) for name, p in splits.PROTOCOLS.items()])
     )
 
 

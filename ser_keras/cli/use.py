@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import argparse
 import csv
-import glob
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ser_keras import audio, cli, console, corpora, files
+from ser_keras import cli, console, corpora, files
 from ser_keras.bundle import Bundle, latest, load_bundle, row
-from ser_keras.corpora import emotions
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.prediction import Prediction
 
+if TYPE_CHECKING:
+    from ser_keras.evaluation import Evaluation
+
 EVALUATION = files.RESULTS / "evaluation"
-MANY = 50  # recordings from which on progress is shown
+MANY = 50  # recordings; from this number on a progress bar is shown
 
 _EXAMPLES = """\
 examples:
   python Use_Our_Model.py
-      Score the test clips of the model that was trained last.
+      Score the model that was trained last on the test clips of its own run.
   python Use_Our_Model.py Test
-      Score the recordings in the folder Test; their emotions are read from names or folders.
+      Score it on the recordings in the folder Test; the names of files or folders tell their
+      emotions.
   python Use_Our_Model.py interview.wav 'calls/*.flac'
-      Label recordings: a row for each, with the probability of every emotion.
+      Label recordings: one row for each, with the probability of every emotion.
   python Use_Our_Model.py calls --format csv > labels.csv
-      The same as CSV; messages go to standard error and do not mix with it.
+      Write the same as CSV; messages go to standard error and do not mix with it.
   python Use_Our_Model.py calls --labels truth.csv
-      Score recordings whose emotions are in the columns path and emotion of truth.csv.
+      Score it on recordings whose emotions are in the columns path and emotion of truth.csv.
   python Use_Our_Model.py Test --model results/runs/attention-tess/tess/paper-0-seed0
       Use another model than the last one.
 """
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line `argv` (None: that of the process)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
+    """Run the command with the arguments `argv`; None takes those of the process."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no start-up messages
     arguments = _parser().parse_args(argv)
     with cli.exit_codes("Stopped."):
         _use(arguments)
@@ -65,24 +67,39 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--labels", type=Path, metavar="CSV", help="columns: path, emotion")
     parser.add_argument(
-        "--unlabelled", action="store_true", help="only predict, whatever the names say"
+        "--unlabelled", action="store_true", help="only label, even if names tell the emotions"
     )
     parser.add_argument(
-        "--data", type=Path, default=files.DATA, metavar="DIR", help="where the run's corpus lies"
+        "--data", type=Path, default=files.DATA, metavar="DIR", help="folder with the run's corpus"
     )
     parser.add_argument("--format", default="table", choices=("table", "csv", "jsonl"))
     parser.add_argument(
-        "--out", type=Path, default=EVALUATION, metavar="DIR", help="for the confusion matrix"
+        "--out",
+        type=Path,
+        default=EVALUATION,
+        metavar="DIR",
+        help="folder for the confusion matrix",
     )
-    parser.add_argument("--strict", action="store_true", help="let one bad file be an error")
+    parser.add_argument(
+        "--strict", action="store_true", help="end with an error at the first bad file"
+    )
     return parser
 
 
 def _use(arguments: argparse.Namespace) -> None:
     bundle = _model(arguments.model, arguments.engine)
     if arguments.paths:
-        recordings = _recordings(arguments.paths)
-        truth = {} if arguments.unlabelled else _truth(recordings, arguments.labels, bundle)
+        recordings, left_out = corpora.recordings(arguments.paths)
+        for file in left_out:
+            if arguments.strict:
+                raise SerKerasError(file.path, file.reason, "Move it away, or leave out --strict")
+            console.warn(f"skipped {file}")
+        truth = {}
+        if arguments.labels and not arguments.unlabelled:
+            truth = corpora.read_labels(arguments.labels, recordings, bundle.labels)
+        elif not arguments.unlabelled:
+            guesses = {path: corpora.guess(path) for path in recordings}
+            truth = {path: word for path, word in guesses.items() if word in bundle.labels}
     else:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
@@ -91,90 +108,21 @@ def _use(arguments: argparse.Namespace) -> None:
         _evaluate(bundle, predictions, truth, arguments.out, arguments.format)
     else:
         if truth:
-            console.say(f"{len(truth)} of {len(recordings)} have a known emotion: not scored.")
+            known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
+            console.say(f"Only {known}, so the model is not scored.")
         _print(predictions, bundle, arguments.format)
 
 
 def _model(name: str | None, engine: str) -> Bundle:
-    """Return the model asked for, else the one trained last, and say which."""
-    if name is None:
-        name = latest()
-        if name is None:
-            remedy = "Train one with: python Emotion_Recognition.py, or give one with --model"
-            raise SerKerasError("--model", "no model has been trained here yet", remedy)
-    bundle = load_bundle(name, engine)
+    """Return the model with this name, or the one trained last, and print which it is."""
+    model = latest() if name is None else name
+    if model is None:
+        remedy = "Train one with: python Emotion_Recognition.py, or give one with --model"
+        raise SerKerasError("--model", "no model has been trained here yet", remedy)
+    bundle = load_bundle(model, engine)
     kind = ", trained on synthetic speech" if bundle.synthetic else ""
     console.say(f"Model: {bundle.name}{kind} ({bundle.folder}).")
     return bundle
-
-
-def _recordings(paths: Iterable[str]) -> list[Path]:
-    """Return the sound files that the arguments name, folders walked, each once."""
-    found: dict[Path, None] = {}
-    for given in paths:
-        path = Path(given)
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if _is_sound(p))
-            if not inside:
-                remedy = "Give a folder with WAV, FLAC, OGG, MP3 or AIFF files"
-                raise SerKerasError(path, "holds no sound files", remedy)
-        elif path.exists() or path.is_symlink():
-            inside = [path]
-        elif glob.has_magic(given):
-            inside = sorted(p for p in map(Path, glob.glob(given, recursive=True)) if _is_sound(p))
-            if not inside:
-                raise SerKerasError(given, "matches no sound file", "Check the pattern")
-        else:
-            raise SerKerasError(path, "no such file or folder", "Check the path")
-        found |= dict.fromkeys(inside)
-    return list(found)
-
-
-def _is_sound(path: Path) -> bool:
-    hidden = path.name.startswith(".")  # macOS leaves ._x.wav beside x.wav
-    return path.suffix.lower() in audio.SUFFIXES and not hidden and path.is_file()
-
-
-def _truth(recordings: list[Path], labels: Path | None, bundle: Bundle) -> dict[Path, str]:
-    """Return the emotion of each recording that has one the model knows."""
-    if labels is not None:
-        return _read_labels(labels, recordings, bundle)
-    guessed = {path: corpora.guess(path) for path in recordings}
-    return {path: emotion for path, emotion in guessed.items() if emotion in bundle.labels}
-
-
-def _read_labels(labels: Path, recordings: list[Path], bundle: Bundle) -> dict[Path, str]:
-    """Return what the CSV says: by path as given, relative to the CSV, or by file name alone."""
-    try:
-        with open(labels, newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, ValueError, csv.Error) as error:
-        raise SerKerasError(labels, "cannot be read as CSV", "Check the path and format") from error
-    if not rows or not {"path", "emotion"} <= rows[0].keys():
-        raise SerKerasError(labels, "has no columns path and emotion", "Add a header with both")
-    said: dict[str, str] = {}
-    for entry in rows:
-        word = (entry["emotion"] or "").strip()
-        emotion = word if word in bundle.labels else emotions.of_word(word)
-        if emotion not in bundle.labels:
-            raise SerKerasError(
-                labels,
-                f"says {entry['emotion']!r}, which the model does not know",
-                f"It knows {', '.join(bundle.labels)}",
-            )
-        for key in (entry["path"], str((labels.parent / entry["path"]).resolve())):
-            said[key] = emotion
-    truth = {}
-    for path in recordings:
-        for key in (str(path), str(path.resolve()), path.name):
-            if key in said:
-                truth[path] = said[key]
-                break
-    missing = [path for path in recordings if path not in truth]
-    if missing:
-        problem = f"has no row for {missing[0]} ({len(missing)} recordings in all)"
-        raise SerKerasError(labels, problem, "Add the missing rows, or leave the recordings out")
-    return truth
 
 
 def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
@@ -182,12 +130,13 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
     split, listing = bundle.manifest["split"], bundle.folder / "split.csv"
     if not listing.is_file():
         raise SerKerasError(bundle.folder, "has no split.csv", "Name recordings to label")
-    roots = {}
+    roots: dict[str, Path] = {}
     for name in split["corpus"].split("+"):
         corpus = corpora.get(name)
-        roots[name] = corpus.find(data)
-        if roots[name] is None:
-            raise SerKerasError(data, f"holds no {corpus.title}", "Say with --data where it lies")
+        root = corpus.find(data)
+        if root is None:
+            raise SerKerasError(data, f"holds no {corpus.title}", "Name its folder with --data")
+        roots[name] = root
     with open(listing, newline="", encoding="utf-8") as stream:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
     places = ", ".join(map(str, roots.values()))
@@ -196,7 +145,7 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
 
 
 def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Prediction]:
-    """Return what the model says; what it cannot hear is told on stderr and counted."""
+    """Return the predictions; recordings that cannot be read are reported and counted."""
     predictions, skipped = [], []
     bar = console.progress(len(recordings), "labelling") if len(recordings) >= MANY else None
     for result in bundle.stream(recordings):
@@ -215,7 +164,7 @@ def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Predi
         console.warn(f"{len(skipped)} of {len(recordings)} recordings were skipped.")
     if not predictions:
         first = skipped[0]
-        raise SerKerasError(first.path, first.reason, "None of the recordings could be heard")
+        raise SerKerasError(first.path, first.reason, "None of the recordings could be read")
     return predictions
 
 
@@ -242,10 +191,64 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
 def _evaluate(
     bundle: Bundle, predictions: list[Prediction], truth: dict[Path, str], out: Path, form: str
 ) -> None:
-    from ser_keras import figures  # late: scores and pictures, which labelling does without
+    """Print the scores of labelled recordings, and draw their confusion matrix."""
+    from ser_keras import pictures  # late: scores and pictures, which labelling does without
+    from ser_keras.evaluation import evaluate
 
     if form != "table":
         _print(predictions, bundle, form)
-    spoken = [truth[Path(p.file)] for p in predictions]
-    evaluation = figures.evaluate(bundle, predictions, spoken, out)
-    (console.show if form == "table" else console.say)(evaluation)
+    emotions = [truth[Path(p.file)] for p in predictions]
+    evaluation = evaluate(bundle, predictions, emotions)
+    if evaluation.learned:
+        console.warn(
+            f"{evaluation.learned} of these {evaluation.scores.n} clips were in the model's "
+            "training or validation set: the scores below are too good."
+        )
+    if evaluation.one_emotion:
+        console.warn("All clips are of one emotion: the scores say little.")
+    text = "\n\n".join(["", _scores(evaluation), _shared(evaluation, bundle.folder)])
+    (console.show if form == "table" else console.say)(text)
+    path = out / "confusion_matrix_test.png"
+    pictures.confusion_matrix(evaluation.scores, path, evaluation.title)
+    console.say(f"Confusion matrix: {files.short(path)}")
+
+
+def _scores(evaluation: Evaluation) -> str:
+    """Return the scores by emotion and of all recordings as text."""
+    scores = evaluation.scores
+    rows = [
+        [label, *(f"{100 * row[name]:.2f}" for name in ("precision", "recall", "f1")), row["n"]]
+        for label, row in scores.per_class.items()
+    ]
+    by_emotion = console.table(["emotion", "precision %", "recall %", "F1 %", "clips"], rows)
+    summary = [
+        [name, f"{100 * e.value:.2f}", f"{100 * e.low:.2f} to {100 * e.high:.2f}"]
+        for name, e in (
+            ("accuracy", scores.accuracy),
+            ("UAR (macro recall)", scores.uar),
+            ("macro F1", scores.macro_f1),
+        )
+    ]
+    summary.append(["weighted F1", f"{100 * scores.weighted_f1:.2f}", ""])
+    header = [console.count(scores.n, "clip"), "%", "95 % interval"]
+    return f"{by_emotion}\n\n{console.table(header, summary)}"
+
+
+def _shared(evaluation: Evaluation, model: Path) -> str:
+    """Return as text what the recordings share with those that the model learned from."""
+    from ser_keras import audit
+    from ser_keras.evaluation import comparison
+
+    shared = evaluation.shared
+    if shared.report.test["near"] is None:
+        console.say(
+            "Near-duplicates are not known: the cache has no fingerprints of the clips that the "
+            f"model learned from. Make them with: python -m ser_keras.audit {files.short(model)} "
+            "--data DIR (the folder of its corpus)"
+        )
+    rows = [[noun, shared.share(kind)] for kind, noun in audit.KINDS.items()]
+    table = console.table(["what these clips share with those it learned from", ""], rows)
+    published = comparison(
+        evaluation.scores, evaluation.published, evaluation.corpus, evaluation.verdict
+    )
+    return f"{table}\nSo these are scores on {shared.measures}.\n\n{published}"

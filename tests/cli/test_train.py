@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -19,10 +20,10 @@ SETTINGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """The results folder, moved out of the checkout."""
-    from ser_keras import bundle, runs
+    from ser_keras import bundle
 
     monkeypatch.setattr(bundle, "LATEST", tmp_path / "results" / "latest")
-    monkeypatch.setattr(runs, "RUNS", tmp_path / "results" / "runs")
+    monkeypatch.setattr("ser_keras.runs.experiment.RUNS", tmp_path / "results" / "runs")
     return tmp_path / "results"
 
 
@@ -72,6 +73,50 @@ def test_without_tess_the_demo_corpus_is_trained_and_called_synthetic(
     assert "synthetic" in json.loads((folder / "bundle.json").read_text())["name"]
     assert "synthetic speech" in out
     assert "not comparable" in out
+
+
+def shown(run, cache, data, capsys):
+    """Return what is printed of a finished run, without training it again."""
+    argv = [*run.key.arguments, "--data", str(data), "--cache", str(cache)]
+    train.main([*argv, "--out", str(run.folder), "--keep-latest"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("uar", "first"), [(1.1, "attention-tess (network)"), (-0.1, "other")])
+def test_the_network_is_shown_among_the_baselines_best_first(
+    tiny_run, tiny_tess, cache, capsys, uar, first, tmp_path
+):
+    shutil.copytree(tiny_run.folder, tmp_path / "run")
+    estimate = dataclasses.replace(tiny_run.test.uar, value=uar)
+    test = dataclasses.replace(tiny_run.test, uar=estimate)
+    run = dataclasses.replace(tiny_run, test=test, folder=tmp_path / "run")
+    run.write()
+    rows = shown(run, cache, tiny_tess, capsys).splitlines()
+    best = max(run.baselines, key=lambda name: run.baselines[name].scores.uar.value)
+    header = next(i for i, row in enumerate(rows) if row.startswith("test clips "))
+    assert rows[header + 1].startswith(best if first == "other" else first)
+    nothing = f"The network does not beat {best}: it has learned nothing that needs a network."
+    assert (nothing in rows) is (first == "other")
+    paired = run.baselines[best].paired
+    assert rows[-1] == (
+        f"Only the network is right on {paired.first_only} of {paired.n} clips, only {best} on "
+        f"{paired.second_only} (exact McNemar test: p = {paired.p:.2g})."
+    )
+
+
+def test_a_network_that_only_equals_a_baseline_does_not_beat_it(
+    tiny_run, tiny_tess, cache, capsys, tmp_path
+):
+    shutil.copytree(tiny_run.folder, tmp_path / "run")
+    duration = tiny_run.baselines["duration"]
+    run = dataclasses.replace(
+        tiny_run,
+        test=duration.scores,
+        baselines={"duration": duration},
+        folder=tmp_path / "run",
+    )
+    run.write()
+    assert "does not beat duration" in shown(run, cache, tiny_tess, capsys)
 
 
 def test_a_corpus_that_was_asked_for_is_never_replaced(capsys, tmp_path):
@@ -172,7 +217,7 @@ def test_a_killed_process_loses_only_its_epoch(tiny_tess, cache, tmp_path):
     assert "--resume" in rest
     process = subprocess.Popen([*argv, "--resume"], stderr=subprocess.PIPE, text=True, env=_quiet())
     for line in process.stderr:
-        if "Going on after epoch" in line:
+        if "Resuming after epoch" in line:
             break
     time.sleep(0.2)
     process.kill()

@@ -1,3 +1,5 @@
+"""`Use_Our_Model.py`: labelling and scoring of recordings, and what goes to which stream."""
+
 import csv
 import io
 import json
@@ -39,7 +41,7 @@ def fails(argv, capsys):
 def test_a_labelled_folder_gets_the_figures_of_the_run(tiny_run, test_folder, tmp_path, capsys):
     run([test_folder], tiny_run, tmp_path)
     out, err = capsys.readouterr()
-    scores = tiny_run.scores("test")
+    scores = tiny_run.test
     assert f"{100 * scores.accuracy.value:.2f}" in out
     assert "precision %" in out
     assert "Published accuracy 0.9000" in out
@@ -62,17 +64,17 @@ def test_the_same_clips_by_the_keras_engine_get_the_same_labels(
 
 
 def shares(out):
-    """Return what the table says of each kind."""
+    """Return the table of shared kinds as a dict."""
     lines = out[out.index("what these clips share") :].splitlines()[1:5]
     return {line.split()[0]: " ".join(line.split()[1:]) for line in lines}
 
 
-def test_scores_stand_beside_what_the_clips_share_with_the_training_side(
+def test_scores_come_with_what_the_clips_share_with_the_training_side(
     tiny_run, test_folder, tmp_path, capsys
 ):
     run([test_folder], tiny_run, tmp_path)
     out, err = capsys.readouterr()
-    n = tiny_run.scores("test").n
+    n = tiny_run.test.n
     texts = {clip.stem.split("_")[1] for clip in test_folder.rglob("*.wav")}
     assert shares(out) == {
         "sound": f"0 of {n}",
@@ -80,13 +82,11 @@ def test_scores_stand_beside_what_the_clips_share_with_the_training_side(
         "speaker": "2 of 2",
         "text": f"{len(texts)} of {len(texts)}",
     }
-    assert "So these are figures on seen speakers, seen texts." in out
+    assert "So these are scores on seen speakers, seen texts." in out
     assert f"python -m ser_keras.audit {tiny_run.folder} --data DIR" in err
 
 
-def test_recordings_of_people_whom_nobody_knows_are_not_called_unseen(
-    tiny_run, tmp_path, voice, capsys
-):
+def test_recordings_of_unknown_speakers_are_not_called_unseen(tiny_run, tmp_path, voice, capsys):
     for i, emotion in enumerate(("sad", "angry")):
         path = tmp_path / "mine" / emotion / f"{i}.wav"
         path.parent.mkdir(parents=True)
@@ -94,10 +94,10 @@ def test_recordings_of_people_whom_nobody_knows_are_not_called_unseen(
     run([tmp_path / "mine"], tiny_run, tmp_path)
     out = capsys.readouterr().out
     assert shares(out)["speaker"] == shares(out)["text"] == "not known"
-    assert "So these are figures on speakers not known, texts not known." in out
+    assert "So these are scores on speakers not known, texts not known." in out
 
 
-def test_clips_of_the_training_set_are_warned_of(tiny_run, tiny_tess, tmp_path, capsys):
+def test_clips_of_the_training_set_give_a_warning(tiny_run, tiny_tess, tmp_path, capsys):
     run([tiny_tess], tiny_run, tmp_path)
     err = capsys.readouterr().err
     assert "were in the model's training or validation set" in err
@@ -116,7 +116,7 @@ def test_unlabelled_recordings_get_a_row_each_with_all_probabilities(
     ]
     for row in rows:
         assert sum(v for k, v in row.items() if k.startswith("p_")) == pytest.approx(1, abs=1e-5)
-        assert row["label"] in tiny_run.scores("test").labels
+        assert row["label"] in tiny_run.test.labels
 
 
 def test_labels_from_a_table_are_used_for_scoring(tiny_run, test_folder, tmp_path, capsys):
@@ -129,10 +129,10 @@ def test_labels_from_a_table_are_used_for_scoring(tiny_run, test_folder, tmp_pat
     (tmp_path / "truth.csv").write_text("\n".join(lines))
     run([tmp_path / "plain", "--labels", tmp_path / "truth.csv"], tiny_run, tmp_path)
     out = capsys.readouterr().out
-    assert f"{100 * tiny_run.scores('test').accuracy.value:.2f}" in out
+    assert f"{100 * tiny_run.test.accuracy.value:.2f}" in out
 
 
-def test_one_bad_file_among_many_is_told_skipped_and_counted(
+def test_one_bad_file_among_many_is_reported_skipped_and_counted(
     tiny_run, test_folder, tmp_path, capsys
 ):
     (test_folder / "notes_x_sad.wav").write_text("this is no sound")
@@ -141,6 +141,28 @@ def test_one_bad_file_among_many_is_told_skipped_and_counted(
     total = len(list(test_folder.rglob("*.wav")))
     assert f"1 of {total} recordings were skipped" in err
     assert "notes_x_sad.wav" in err
+
+
+def test_a_folder_that_is_not_searched_is_reported(tiny_run, test_folder, capsys, tmp_path):
+    deep = test_folder.joinpath(*"123456789", "a_b_sad.wav")
+    deep.parent.mkdir(parents=True)
+    deep.touch()
+    run([test_folder, "--unlabelled"], tiny_run, tmp_path)
+    sentence = f"{deep.parent}: lies below 8 levels of folders and is not searched."
+    assert f"warning: skipped {sentence}" in capsys.readouterr().err
+    line = fails([test_folder, "--strict", "--model", tiny_run.folder], capsys)
+    assert sentence in line
+
+
+def test_recordings_are_not_scored_if_an_emotion_is_unknown(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    shutil.copy(next(test_folder.rglob("*.wav")), tmp_path / "recording.wav")
+    run([test_folder, tmp_path / "recording.wav"], tiny_run, tmp_path)
+    n = len(list(test_folder.rglob("*.wav")))
+    out, err = capsys.readouterr()
+    assert f"Only {n} of {n + 1} recordings have a known emotion, so the model is not scored" in err
+    assert "recording.wav" in out
 
 
 def test_strict_makes_a_bad_file_an_error(tiny_run, test_folder, capsys):
@@ -181,9 +203,7 @@ def _make(kind, path, voice):
         ("not a number", "not finite"),
     ],
 )
-def test_a_recording_that_cannot_be_heard_is_one_sentence(
-    kind, words, tiny_run, tmp_path, voice, capsys
-):
+def test_an_unreadable_recording_is_one_sentence(kind, words, tiny_run, tmp_path, voice, capsys):
     path = tmp_path / "recording.wav"
     _make(kind, path, voice)
     line = fails([path, "--model", tiny_run.folder], capsys)
@@ -231,8 +251,8 @@ def test_without_a_model_the_last_run_is_used_and_named(
 def test_without_a_path_the_runs_own_test_clips_are_scored(tiny_run, tiny_tess, tmp_path, capsys):
     run(["--data", tiny_tess.parent], tiny_run, tmp_path)
     out, err = capsys.readouterr()
-    assert f"The {tiny_run.scores('test').n} test clips of this model's run" in err
-    assert f"{100 * tiny_run.scores('test').accuracy.value:.2f}" in out
+    assert f"The {tiny_run.test.n} test clips of this model's run" in err
+    assert f"{100 * tiny_run.test.accuracy.value:.2f}" in out
 
 
 def test_labelling_starts_neither_tensorflow_nor_keras_nor_librosa(tiny_run, tmp_path, voice):

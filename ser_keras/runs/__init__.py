@@ -1,0 +1,34 @@
+"""Runs: from a corpus to a sealed run folder, and the record of what came out."""
+
+from ser_keras.runs.evidence import draw
+from ser_keras.runs.experiment import (
+    RUNS,
+    Options,
+    fit_baselines,
+    is_training,
+    rewrite,
+    run,
+    suited,
+)
+from ser_keras.runs.key import RowKey, RunKey
+from ser_keras.runs.provenance import Environment
+from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
+
+__all__ = [
+    "RUNS",
+    "SEAL",
+    "Baseline",
+    "Environment",
+    "Headline",
+    "Options",
+    "RowKey",
+    "Run",
+    "RunKey",
+    "draw",
+    "fit_baselines",
+    "is_training",
+    "read",
+    "rewrite",
+    "run",
+    "suited",
+]

@@ -1,0 +1,351 @@
+"""The straight way from a corpus to a sealed run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ser_keras import (
+    baselines,
+    bundle,
+    console,
+    corpora,
+    engines,
+    files,
+    leakage,
+    metrics,
+    splits,
+    training,
+)
+from ser_keras.cache import FeatureStore
+from ser_keras.errors import SerKerasError
+from ser_keras.prediction import Pipeline
+from ser_keras.recipes import Recipe
+from ser_keras.runs import evidence, provenance
+from ser_keras.runs.evidence import Trained
+from ser_keras.runs.key import RunKey
+from ser_keras.runs.provenance import Environment
+from ser_keras.runs.record import SEAL, Baseline, Run, read
+from ser_keras.splits import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUNS = files.RESULTS / "runs"
+DEMO_BATCH_SIZE = 8
+_SETTINGS = "settings.json"  # in the checkpoint: what an unfinished run was begun with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is made; none of it changes which run it is.
+
+    Args:
+        deterministic: Whether equal runs give equal weights.
+        quantize: Whether to export the network in 8 bits as well.
+        resume: Whether to continue an unfinished run that lies in the folder.
+        fresh: Whether to start anew where a run lies in the folder.
+        cache: Folder in which features are kept.
+    """
+
+    deterministic: bool = True
+    quantize: bool = False
+    resume: bool = False
+    fresh: bool = False
+    cache: Path = files.CACHE
+
+
+def run(
+    recipe: Recipe,
+    index: corpora.Index,
+    protocol: str = "paper",
+    *,
+    fold: int = 0,
+    seed: int = 0,
+    out: Path | None = None,
+    options: Options = Options(),
+    on_split: Callable[[Split], None] | None = None,
+) -> Run:
+    """Train, score and seal one run; a run that is finished already is returned as it is.
+
+    If another process trains in the same folder, this one waits for it.
+
+    Args:
+        recipe: Recipe, perhaps with changed settings.
+        index: Index of the corpus.
+        protocol: One of `splits.PROTOCOLS`.
+        fold: Fold of the protocol.
+        seed: Seed of the test draw, the initial weights, the order of the clips, and dropout.
+        out: Run folder; None for the one that the run's key names below results/runs.
+        options: How the run is made.
+        on_split: Function that is called with the split before training begins.
+
+    Raises:
+        SerKerasError: The folder holds an unfinished run and neither `resume` nor `fresh` was asked
+            for, or a run with other settings; the corpus does not suit the recipe; the split shares
+            what its protocol forbids; the disk is full.
+        KeyboardInterrupt: Ctrl-C was pressed; with `resume` the run continues after its last
+            finished epoch.
+    """
+    begun, cache = time.perf_counter(), options.cache
+    key = RunKey.of(recipe, index.corpus, protocol, fold, seed)
+    folder = Path(out or RUNS / key.folder)
+    if is_training(folder):
+        console.say(f"Another process trains {folder}; waiting for it.")
+    with files.lock(_lock(folder)):
+        index = _of_known_emotions(recipe, index)
+        split = splits.make(index, protocol, seed=seed, fold=fold, draw=recipe.draw)
+        finished = None if options.fresh else read(folder)
+        if (
+            finished is not None
+            and finished.split_hash == split.hash
+            and (folder / bundle.MANIFEST).is_file()
+            and recipe.makes(bundle.verify(folder)["recipe"])
+        ):
+            console.say(f"{folder} holds this run, finished; --fresh would train it again.")
+            return finished
+        _claim(folder, key, recipe, split, options)
+        counts = ", ".join(f"{n} {role}" for role, n in split.counts().items())
+        console.say(f"Split ({protocol}, fold {fold}, seed {seed}): {counts}.")
+        _check_leaks(index, split, cache)
+        split.write(folder / "split.csv")
+        if on_split is not None:
+            on_split(split)
+
+        store = _features(recipe, index, split, cache)
+        named = baselines.predict(index, split, cache)
+        fitted = training.fit(
+            recipe,
+            split,
+            store,
+            seed=seed,
+            folder=folder,
+            deterministic=options.deterministic,
+            varied=_varied(recipe, index, split, seed),
+            environment=asdict(Environment.here(options.deterministic)),
+        )
+        pipeline = Pipeline(
+            labels=recipe.emotions,
+            features=recipe.features,
+            batch=recipe.batch,
+            normalization=fitted.normalization,
+            engine=engines.KerasEngine(fitted.network),
+        )
+        validation, test, predictions = _score(pipeline, split, store)
+        trained = Trained(
+            key, recipe, index, split, store, fitted, pipeline, validation, test, predictions
+        )
+        evidence.save_bundle(trained, folder, options.quantize)
+        evidence.draw_attention(trained, folder)
+        evidence.write_tables(trained, folder)
+        seconds = round(time.perf_counter() - begun + fitted.seconds_before, 1)
+        sealed = evidence.record(trained, _baselines(split, named, predictions), seconds, folder)
+        evidence.draw(sealed, folder)
+        sealed.write()
+        files.remove(folder / training.CHECKPOINT)
+        return sealed
+
+
+def suited(recipe: Recipe, index: corpora.Index) -> Recipe:
+    """Return the recipe with the batch size that the synthetic demo corpus needs, if it is that.
+
+    A recipe's patience is counted in epochs. With batches of 64 an epoch of the demo corpus has 5
+    steps, and training ended before the averages of batch normalisation had settled: test accuracy
+    0.14, the chance level. With batches of 8 an epoch has 34 steps (TESS has 31), and it reached
+    0.96.
+    """
+    if not index.synthetic or recipe.training.batch_size <= DEMO_BATCH_SIZE:
+        return recipe
+    console.say(
+        f"Batches of {DEMO_BATCH_SIZE} clips, so that an epoch has about as many steps as on TESS."
+    )
+    return recipe.override({"training.batch_size": str(DEMO_BATCH_SIZE)})
+
+
+def is_training(folder: Path) -> bool:
+    """Return whether a process trains in this run folder now."""
+    return files.is_locked(_lock(folder))
+
+
+def rewrite(before: Run, after: Run) -> None:
+    """Write a changed record into a run folder.
+
+    Raises:
+        SerKerasError: The run was trained anew since it was read.
+    """
+    with files.lock(_lock(before.folder)):
+        if read(before.folder) != before:
+            problem, remedy = "was trained anew meanwhile", "Give the same command again"
+            raise SerKerasError(before.folder, problem, remedy)
+        after.write()
+
+
+def fit_baselines(
+    run: Run, predictions: pd.DataFrame, index: corpora.Index, cache: Path = files.CACHE
+) -> Run:
+    """Return the record of a finished run with its baselines fitted anew.
+
+    Args:
+        run: Finished run. Its split is drawn again; nothing else of it is touched.
+        predictions: Predictions of its network, with the columns path and predicted.
+        index: Index of its corpus.
+        cache: Folder in which features are kept.
+
+    Raises:
+        SerKerasError: The corpus is not the one that the run was made from.
+    """
+    recipe, key = run.key.load_recipe(), run.key
+    index = _of_known_emotions(recipe, index)
+    split = splits.make(index, key.protocol, seed=key.seed, fold=key.fold, draw=recipe.draw)
+    if split.hash != run.split_hash:
+        problem = f"was made from other clips than {index.root} holds"
+        raise SerKerasError(run.folder, problem, "Name the corpus as it was, or train the run anew")
+    return dataclasses.replace(
+        run,
+        baselines=_baselines(split, baselines.predict(index, split, cache), predictions),
+        baseline_versions=provenance.versions(provenance.BASELINE_PACKAGES),
+    )
+
+
+def _lock(folder: Path) -> Path:
+    """Return what is locked while a process trains: beside the folder, which may not exist yet."""
+    folder = folder.absolute()
+    return folder.with_name(f".{folder.name}")
+
+
+def _claim(folder: Path, key: RunKey, recipe: Recipe, split: Split, options: Options) -> None:
+    """Make the folder this run's, or refuse to touch what lies there."""
+    checkpoint, seal = folder / training.CHECKPOINT, folder / SEAL
+    begun = checkpoint / _SETTINGS
+    settings = {
+        "recipe": recipe.identity(),
+        "protocol": key.protocol,
+        "fold": key.fold,
+        "seed": key.seed,
+        "deterministic": options.deterministic,
+        "split": split.hash,
+    }
+    if options.fresh and (begun.exists() or training.has_begun(folder) or seal.exists()):
+        files.remove(seal)
+        files.remove(checkpoint)
+    if seal.exists():
+        remedy = "Add --fresh to train anew in its place, or choose another with --out"
+        raise SerKerasError(folder, "holds a finished run of other settings", remedy)
+    if training.has_begun(folder):
+        if not options.resume:
+            remedy = "Add --resume to continue it, or --fresh to start anew"
+            raise SerKerasError(folder, "holds an unfinished run", remedy)
+        if files.read_json(begun) != settings:
+            remedy = "Give the same settings as before, or start anew with --fresh"
+            raise SerKerasError(folder, "holds an unfinished run of other settings", remedy)
+    else:
+        ours = begun.exists() or (folder / "split.csv").exists()
+        if folder.exists() and not ours:
+            # a run that was killed in its first moment left a checkpoint alone
+            others = not folder.is_dir() or {p.name for p in folder.iterdir()} - {checkpoint.name}
+            if others:
+                problem = "holds other things than a run"
+                raise SerKerasError(folder, problem, "Choose an empty folder")
+        files.write_json(begun, settings)
+    files.sweep(folder)
+
+
+def _of_known_emotions(recipe: Recipe, index: corpora.Index) -> corpora.Index:
+    """Return the index of the clips whose emotions the recipe knows; warn of the others."""
+    known = index.only(recipe.emotions)
+    emotions = set(known.clips["emotion"])
+    if len(emotions) < 2:
+        raise SerKerasError(
+            index.root,
+            f"has clips of {len(emotions)} of the emotions that {recipe.name} knows",
+            f"It needs two at least of {', '.join(recipe.emotions)}",
+        )
+    unknown = index.clips["emotion"].value_counts().drop(list(emotions)).sort_index()
+    if len(unknown):
+        counts = ", ".join(f"{n} of {emotion}" for emotion, n in unknown.items())
+        console.warn(f"Clips are left out whose emotion {recipe.name} does not know: {counts}.")
+    return known
+
+
+def _check_leaks(index: corpora.Index, split: Split, cache: Path) -> None:
+    """Print what the sides of the split share, and refuse what its protocol forbids."""
+    fingerprints = None
+    if "near" in split.forbids:
+        fingerprints = FeatureStore(index.corpus, leakage.SPEC, cache)
+        paths = [index.locate(path) for path in split.table["path"]]
+        fingerprints.fill(paths, list(split.table["content"]), strict=True, title="fingerprints")
+    report = leakage.check(split, fingerprints)
+    console.say(report.table())
+    leakage.enforce(report, split)
+
+
+def _features(
+    recipe: Recipe, index: corpora.Index, split: Split, cache: Path
+) -> Mapping[str, np.ndarray]:
+    store = FeatureStore(index.corpus, recipe.features, cache)
+    paths = [index.locate(path) for path in split.table["path"]]
+    skipped = store.fill(paths, list(split.table["content"]), strict=False, title="features")
+    if skipped:
+        raise SerKerasError(
+            skipped[0].path,
+            f"{skipped[0].reason} ({len(skipped)} clips in all)",
+            "Move the clips away, then run again",
+        )
+    return store
+
+
+def _varied(
+    recipe: Recipe, index: corpora.Index, split: Split, seed: int
+) -> Mapping[tuple[str, int], np.ndarray]:
+    """Return the frames of the training clips' varied waveforms, by content and number."""
+    if not recipe.augment.works_on("waveform"):
+        return {}
+    clips = split.part("train")
+    paths = [index.locate(path) for path in clips["path"]]
+    return recipe.augment.waveforms(paths, list(clips["content"]), recipe.features, seed)
+
+
+def _score(
+    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
+) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame]:
+    """Return scores of validation and test, and a row a clip, by the code that users will run."""
+    import pandas as pd
+
+    number = {label: i for i, label in enumerate(pipeline.labels)}
+    scores, tables = [], []
+    for role in ("validation", "test"):
+        table = split.part(role)
+        probabilities = pipeline.probabilities(store[content] for content in table["content"])
+        truth = table["emotion"].map(number).to_numpy(dtype=int)
+        voices = table["corpus"] + "/" + table["speaker"]  # <NA> where speakers are not known
+        scores.append(metrics.score(truth, probabilities, pipeline.labels, groups=voices))
+        columns = {f"p_{label}": probabilities[:, i].round(6) for label, i in number.items()}
+        predicted = [pipeline.labels[i] for i in probabilities.argmax(axis=1)]
+        table = table[["path", "speaker", "emotion", "text", "role"]]
+        tables.append(table.assign(predicted=predicted, **columns))
+    return scores[0], scores[1], pd.concat(tables, ignore_index=True)
+
+
+def _baselines(
+    split: Split, named: Mapping[str, np.ndarray], predictions: pd.DataFrame
+) -> dict[str, Baseline]:
+    """Return what baselines reached on the test clips, each with its paired test.
+
+    Args:
+        split: Split whose test clips they are.
+        named: Emotions that each baseline names for these clips.
+        predictions: Predictions of the network, with the columns path and predicted.
+    """
+    clips = split.part("test")
+    network = predictions.set_index("path")["predicted"].loc[clips["path"]].to_numpy(str)
+    truth = clips["emotion"].to_numpy(str)
+    return {
+        name: Baseline(scores, metrics.paired(truth, network, named[name]))
+        for name, scores in baselines.score(split, named).items()
+    }

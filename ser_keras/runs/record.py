@@ -1,0 +1,235 @@
+"""The record of a finished run, typed, to and from JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+
+from ser_keras import files, metrics
+from ser_keras.errors import SerKerasError
+from ser_keras.metrics import Estimate, Paired, Scores
+from ser_keras.recipes import Published
+from ser_keras.runs.key import RunKey
+from ser_keras.runs.provenance import Environment
+
+FORMAT = 2
+SEAL = "metrics.json"  # written last: a folder without it holds no finished run
+METRICS = ("accuracy", "uar", "macro_f1")
+_AGAIN = "Train the run again with --fresh"
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The three metrics of a set of clips, without what they are made from."""
+
+    n: int
+    accuracy: Estimate
+    uar: Estimate
+    macro_f1: Estimate
+
+    @classmethod
+    def of(cls, scores: Scores) -> Headline:
+        """Return the headline of scores."""
+        return cls(scores.n, scores.accuracy, scores.uar, scores.macro_f1)
+
+    @classmethod
+    def from_json(cls, value: Mapping) -> Headline:
+        """Return the headline whose fields were written as JSON."""
+        return cls(**{**value, **{name: Estimate(**value[name]) for name in METRICS}})
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A baseline on the test clips of a run.
+
+    Args:
+        scores: Its scores.
+        paired: The network (first) and the baseline (second) on the same clips.
+    """
+
+    scores: Scores
+    paired: Paired | None
+
+    @classmethod
+    def from_json(cls, value: Mapping) -> Baseline:
+        """Return the baseline whose fields were written as JSON."""
+        paired = value["paired"]
+        scores = Scores.from_json(value["scores"])
+        return cls(scores, None if paired is None else Paired(**paired))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A finished run: what it is, what it reached, and what made it.
+
+    Args:
+        key: Its name.
+        title: Title of its recipe.
+        synthetic: Whether its clips are synthetic speech.
+        clips: Number of clips by corpus and role.
+        speakers: Number of speakers in the test clips; None where speakers are not known.
+        folds: Number of folds that the protocol has on the corpus.
+        split_hash: Hash of the split: which sound has which role.
+        validation: Scores of the validation clips.
+        test: Scores of the test clips, which were scored once.
+        by_corpus: Scores of the test clips of each corpus, where several were pooled.
+        baselines: Baselines on the test clips, by name.
+        baseline_versions: Versions of the packages that made the baselines, which may have been
+            fitted long after the network; empty where they were not noted.
+        published: Published values to compare with; the first is the one that counts.
+        best_epoch: Epoch whose weights were kept, from 1.
+        epochs: Number of epochs that were trained.
+        seconds: Time that the run took.
+        parameters: Number of the network's parameters.
+        pretrained: Number of those that were trained on other data before.
+        environments: Where its epochs were trained, in order; several if the run was resumed in
+            another environment.
+        repeat: 0 for the run that counts; 1, 2, ... for the same run made again elsewhere.
+        folder: Where the record was read from; not part of the record.
+    """
+
+    key: RunKey
+    title: str
+    synthetic: bool
+    clips: dict[str, dict[str, int]]
+    speakers: int | None
+    folds: int
+    split_hash: str
+    validation: Scores
+    test: Scores
+    by_corpus: dict[str, Headline]
+    baselines: dict[str, Baseline]
+    baseline_versions: dict[str, str]
+    published: tuple[Published, ...]
+    best_epoch: int
+    epochs: int
+    seconds: float
+    parameters: int
+    pretrained: int = 0
+    environments: tuple[Environment, ...]
+    repeat: int = 0
+    folder: Path = field(compare=False)
+
+    @property
+    def command(self) -> str:
+        """The command that makes this run."""
+        return self.key.command + ("" if self.environments[0].deterministic else " --fast")
+
+    def estimate(self, metric: str, corpus: str | None = None) -> Estimate:
+        """Return a metric of the test clips.
+
+        Args:
+            metric: "accuracy", "uar" or "macro_f1".
+            corpus: One of several pooled corpora; None for the test clips of all.
+        """
+        return getattr(self.test if corpus is None else self.by_corpus[corpus], metric)
+
+    @property
+    def reference(self) -> Published | None:
+        """The published value that the run is compared with, if anything was published."""
+        return self.published[0] if self.published else None
+
+    @property
+    def verdict(self) -> str:
+        """What the test scores say of the published value; see `metrics.verdict`."""
+        return metrics.verdict(
+            self.test,
+            self.reference,
+            protocol=self.key.protocol,
+            corpus=self.key.corpus,
+            changed=bool(self.key.overrides),
+        )
+
+    def to_json(self) -> dict:
+        """Return the record as JSON values, in the order in which a person would read them."""
+        first, *others = map(asdict, self.environments)
+        return {
+            "format": FORMAT,
+            "run": self.key.to_json(),
+            "repeat": self.repeat,
+            "title": self.title,
+            "command": self.command,
+            "synthetic": self.synthetic,
+            "clips": self.clips,
+            "speakers": self.speakers,
+            "folds": self.folds,
+            "split_hash": self.split_hash,
+            "test": self.test.to_json(),
+            "validation": self.validation.to_json(),
+            "by_corpus": {name: asdict(value) for name, value in self.by_corpus.items()},
+            "baselines": {
+                name: {
+                    "scores": value.scores.to_json(),
+                    "paired": None if value.paired is None else asdict(value.paired),
+                }
+                for name, value in self.baselines.items()
+            },
+            "baseline_versions": self.baseline_versions,
+            "published": [asdict(value) for value in self.published],
+            "best_epoch": self.best_epoch,
+            "epochs": self.epochs,
+            "seconds": self.seconds,
+            "parameters": self.parameters,
+            "pretrained": self.pretrained,
+            "environment": first,
+            "resumed_in": others,
+        }
+
+    @classmethod
+    def from_json(cls, value: object, folder: Path) -> Run:
+        """Return the run whose record `to_json` gave.
+
+        Args:
+            value: The JSON values.
+            folder: Where they were read from.
+
+        Raises:
+            SerKerasError: They are no record, or one of another format.
+        """
+        path = folder / SEAL
+        if not isinstance(value, Mapping):
+            raise SerKerasError(path, "is not the record of a run", _AGAIN)
+        if value.get("format") != FORMAT:
+            problem = f"has format {value.get('format')!r}, and this version reads {FORMAT}"
+            raise SerKerasError(path, problem, _AGAIN)
+        try:
+            environments = [value["environment"], *value["resumed_in"]]
+            plain = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+            return cls(
+                **plain
+                | {
+                    "key": RunKey.from_json(value["run"]),
+                    "validation": Scores.from_json(value["validation"]),
+                    "test": Scores.from_json(value["test"]),
+                    "by_corpus": {
+                        name: Headline.from_json(scores)
+                        for name, scores in value["by_corpus"].items()
+                    },
+                    "baselines": {
+                        name: Baseline.from_json(baseline)
+                        for name, baseline in value["baselines"].items()
+                    },
+                    "published": tuple(Published(**each) for each in value["published"]),
+                    "environments": tuple(Environment(**each) for each in environments),
+                    "folder": folder,
+                }
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            problem = f"is not a record as this version writes it ({error})"
+            raise SerKerasError(path, problem, _AGAIN) from error
+
+    def write(self) -> None:
+        """Seal the run folder with the record."""
+        files.write_json(self.folder / SEAL, self.to_json())
+
+
+def read(folder: Path) -> Run | None:
+    """Return the finished run in a run folder, or None where there is none.
+
+    Raises:
+        SerKerasError: The record cannot be read.
+    """
+    if not (folder / SEAL).is_file():
+        return None
+    return Run.from_json(files.read_json(folder / SEAL), folder)
