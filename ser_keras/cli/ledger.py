@@ -1,4 +1,4 @@
-"""`python -m ser_keras.ledger`: run a matrix of recipes, show its figures, write them down."""
+"""`python -m ser_keras.ledger`: make runs, compare them, keep them, and write the documents."""
 
 from __future__ import annotations
 
@@ -8,24 +8,30 @@ import os
 import sys
 from pathlib import Path
 
-from ser_keras import cli, console, engines, files, ledger, matrix, recipes, splits
-from ser_keras.errors import SerKerasError
+from ser_keras import cli, console, engines, files, ledger, recipes, runs, splits
+from ser_keras.errors import SerKerasError, Skipped
+from ser_keras.ledger import sweep, tables
+from ser_keras.ledger.rows import grouped
 
+_DESCRIPTION = """\
+Make many runs, show and compare them. What you train lies in results/runs; results/ledger holds the
+runs that are kept with the project, from which its documents are made.
+"""
 _EXAMPLES = """\
 examples:
   python -m ser_keras.ledger run --recipe mean-mfcc-lstm,attention-tess --protocol paper,text
-      Each system on its own corpus: every first figure before any second fold or seed.
+      Each system on its own corpus: every first run before any second fold or seed.
   python -m ser_keras.ledger run --recipe all --protocol speaker --fold all --seed 0,1,2 --jobs 4
-      All folds of each corpus under three seeds, four at once.
+      All folds of each corpus with three seeds, four runs at once.
   python -m ser_keras.ledger run --recipe attention-three-corpora --corpus ravdess+savee+tess \\
       --protocol corpus --fold all
       Several corpora as one: tested on each, trained on the others.
   python -m ser_keras.ledger run --recipe attention-tess --vary model.dropout 0.1 0.3 0.5
       A changed system has a folder of its own, and no row in the tables.
 
-What is finished is skipped, what is unfinished gone on with: after Ctrl-C, a crash or kill -9 give
+Finished runs are skipped and unfinished ones are resumed: after Ctrl-C, a crash or kill -9, give
 the same command again. It may run several times at once, on one machine or on many that share the
-disk. With several --jobs each training has fewer threads, and may end in other last digits.
+disk. With several --jobs each training has fewer threads, and its last digits may differ.
 """
 
 
@@ -33,36 +39,29 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
     arguments = _parser().parse_args(argv)
-    stopped = "Stopped. The same command goes on after the last finished epochs."
-    with cli.exit_codes(stopped if arguments.action == "run" else "Stopped."):
-        if arguments.action == "run":
-            _run(arguments)
-        elif arguments.action == "baselines":
-            _fit_baselines(arguments)
-        elif arguments.action == "show":
-            console.show(ledger.show(arguments.runs))
-        elif arguments.action == "compare":
-            console.show(ledger.compare(_folder(arguments.first), _folder(arguments.second)))
-        elif arguments.action == "pictures":
-            for path in ledger.draw(arguments.runs, arguments.out):
-                console.show(str(path))
-        else:
-            ledger.write(arguments.runs)
-            console.say(f"Written: {ledger.README}, {ledger.RESULTS_README}")
+    actions = {
+        "run": _run,
+        "baselines": _fit_baselines,
+        "show": _show,
+        "compare": _compare,
+        "keep": _keep,
+        "unpack": _unpack,
+        "write": _write,
+        "pictures": _draw,
+    }
+    resumable = "Stopped. The same command resumes after the last finished epochs."
+    with cli.exit_codes(resumable if arguments.action == "run" else "Stopped."):
+        actions[arguments.action](arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m ser_keras.ledger", description="The kept runs: made, shown, written down."
-    )
-    actions = parser.add_subparsers(
-        dest="action", required=True, metavar="run | baselines | compare | show | write | pictures"
-    )
+    parser = argparse.ArgumentParser(prog="python -m ser_keras.ledger", description=_DESCRIPTION)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run = actions.add_parser(
         "run",
         help="train a matrix of systems, corpora, protocols, folds and seeds",
-        description="Train what is not finished of a matrix of systems, corpora, protocols, folds "
-        "and seeds. Lists are divided by commas.",
+        description="Train those runs of a matrix of systems, corpora, protocols, folds and seeds "
+        "that are not finished. Items of a list are divided by commas.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -74,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol",
         default="paper",
         metavar="NAMES",
-        help=f"{', '.join(splits.PROTOCOLS)}, or all",
+        help=f"{', '.join(splits.PROTOCOLS)}, or all (default: paper)",
     )
     run.add_argument("--fold", default="0", metavar="NUMBERS", help="or all (default: 0)")
     run.add_argument("--seed", default="0", metavar="NUMBERS", help="(default: 0)")
@@ -91,15 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     fit = actions.add_parser(
         "baselines",
-        help="fit them anew beside finished runs",
-        description="Fit the baselines of finished runs anew, and train nothing: for runs made "
+        help="fit the baselines of finished runs anew",
+        description="Fit the baselines of finished runs anew and train nothing: for runs made "
         "before a baseline was there, or before `pip install opensmile`.",
     )
     for action in (run, fit):
         for name, place, words in (
-            ("--data", files.DATA, "of the corpora"),
-            ("--out", matrix.LEDGER, "of the runs"),
-            ("--cache", files.CACHE, "of features"),
+            ("--data", files.DATA, "folder of the corpora"),
+            ("--out", runs.RUNS, "folder of the runs"),
+            ("--cache", files.CACHE, "folder of the features"),
         ):
             action.add_argument(name, type=Path, default=place, metavar="DIR", help=words)
     run.add_argument(
@@ -113,63 +112,50 @@ def _parser() -> argparse.ArgumentParser:
         "--dask",
         metavar="ADDRESS",
         help="train on the workers of a Dask cluster that see the same folders, this package's "
-        "too; start them with --nthreads 1, for each thread trains one run; after Ctrl-C what "
-        "they have begun goes on",
+        "too; start them with --nthreads 1, because each thread trains one run; after Ctrl-C they "
+        "finish what they have begun",
+    )
+    run.add_argument(
+        "--keep",
+        action="store_true",
+        help="for maintainers: pack each finished run into results/ledger, and skip those that are "
+        "in it",
+    )
+    show = actions.add_parser("show", help="print the tables of a folder of runs")
+    show.add_argument(
+        "folder", type=Path, nargs="?", default=ledger.LEDGER, metavar="DIR", help=_FOLDER
     )
     compare = actions.add_parser(
         "compare",
-        help="hold your runs against the kept ones",
-        description="Print the runs that two folders have in common: on what each was trained, its "
-        "figure, and the test clips that both label alike or only one of them rightly.",
+        help="compare your runs with the kept ones, clip by clip",
+        description="Print the runs that two folders have in common: the machine that trained "
+        "each, its UAR, and the test clips that both label alike or only one of them rightly.",
     )
-    compare.add_argument("first", type=Path, metavar="DIR", help="of runs, e.g. results/runs")
+    compare.add_argument("first", type=Path, metavar="DIR", help="such as results/runs")
     compare.add_argument(
-        "second",
-        type=Path,
-        nargs="?",
-        default=ledger.LEDGER,
-        metavar="DIR",
-        help="of others (default: the kept ones)",
+        "second", type=Path, nargs="?", default=ledger.LEDGER, metavar="DIR", help=_FOLDER
     )
+    keep = actions.add_parser("keep", help="pack a finished run into results/ledger")
+    keep.add_argument("run", type=Path, metavar="RUN", help="run folder")
+    keep.add_argument("--again", action="store_true", help="keep it beside the run that it repeats")
+    unpack = actions.add_parser("unpack", help="give a kept run its folder back, with its pictures")
+    unpack.add_argument(
+        "run", metavar="RUN", help="such as attention-tess/tess/paper-0-seed0; see results/runs.csv"
+    )
+    unpack.add_argument("--out", type=Path, metavar="DIR", help="new folder (default: the name)")
     for name, words in (
-        ("show", "print the tables"),
-        ("write", "renew them in the documents"),
-        ("pictures", "draw them, and speakers and texts apart"),
+        ("write", "fill the tables and numbers of the documents, and write results/runs.csv"),
+        ("pictures", "draw the ladders, and unseen speakers and texts"),
     ):
         action = actions.add_parser(name, help=words, description=words.capitalize() + ".")
-        action.add_argument(
-            "--runs", type=Path, default=ledger.LEDGER, metavar="DIR", help="where they lie"
-        )
+        action.add_argument("--runs", type=Path, default=ledger.LEDGER, metavar="DIR", help=_FOLDER)
     action.add_argument(
-        "--out", type=Path, default=ledger.PICTURES, metavar="DIR", help="where they are drawn"
+        "--out", type=Path, default=ledger.PICTURES, metavar="DIR", help="folder of the pictures"
     )
     return parser
 
 
-def _places(arguments: argparse.Namespace) -> matrix.Places:
-    for name in ("data", "out"):
-        folder = getattr(arguments, name)
-        if not folder.is_dir() and not (name == "out" and arguments.action == "run"):
-            raise SerKerasError(folder, "no such folder", f"Check --{name}")
-    return matrix.Places(
-        data=arguments.data.absolute(),
-        out=arguments.out.absolute(),
-        cache=arguments.cache.absolute(),
-    )
-
-
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        raise SerKerasError(path, "no such folder", "Name a folder of runs, e.g. results/runs")
-    return path
-
-
-def _fit_baselines(arguments: argparse.Namespace) -> None:
-    failed = matrix.fit_baselines(_places(arguments))
-    for failure in failed:
-        console.error(failure)
-    if failed:
-        sys.exit(cli.FAILED)
+_FOLDER = "folder of runs (default: the kept ones, results/ledger)"
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -178,24 +164,106 @@ def _run(arguments: argparse.Namespace) -> None:
         raise SerKerasError("--jobs", "is below 1", "Give a number of runs")
     if arguments.jobs > 1 and not arguments.dask:
         _share_cores(arguments.jobs)
-    wanted, skipped = matrix.cells(_matrix(arguments), places)
-    finished = sum(places.finished(cell) is not None for cell in wanted)
-    console.say(f"{len(wanted)} runs, {finished} of them finished.")
+    keys, skipped = sweep.plan(_sweep(arguments), places)
+    finished = sum(places.finished(key) is not None for key in keys)
+    where = files.short(ledger.LEDGER if arguments.keep else arguments.out)
+    console.say(f"{console.count(len(keys), 'run')}, {finished} of them finished in {where}.")
     for left_out in skipped:
         console.say(f"Left out: {left_out}")
-    failed = matrix.run(wanted, places, jobs=arguments.jobs, dask=arguments.dask)
+    failed = sweep.run(keys, places, jobs=arguments.jobs, dask=arguments.dask)
     console.say(
-        f"{len(wanted) - len(failed)} of {len(wanted)} runs are finished, {len(failed)} failed, "
-        f"{len(skipped)} left out."
+        f"{len(keys) - len(failed)} of {len(keys)} runs are finished, {len(failed)} failed, "
+        f"{len(skipped)} were left out."
     )
+    if not arguments.keep and len(failed) < len(keys):
+        console.say(f"Next: python -m ser_keras.ledger show {files.short(arguments.out)}")
+    _exit_if(failed)
+
+
+def _fit_baselines(arguments: argparse.Namespace) -> None:
+    _exit_if(sweep.fit_baselines(_places(arguments)))
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    rows = grouped(ledger.read(_folder(arguments.folder)), changed=True)
+    if not rows:
+        remedy = "Make some with: python -m ser_keras.ledger run --recipe attention-tess"
+        raise SerKerasError(arguments.folder, "holds no finished run", remedy)
+    made = [
+        make(rows)
+        for make in (
+            tables.published,
+            tables.ladder,
+            tables.runs,
+            tables.pooled,
+            tables.baselines,
+            tables.corrections,
+        )
+    ]
+    console.show("\n\n".join(table.text() for table in made if table.rows))
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    first, second = _folder(arguments.first), _folder(arguments.second)
+    console.show(tables.compare(first, second).text())
+
+
+def _keep(arguments: argparse.Namespace) -> None:
+    run = ledger.keep(_folder(arguments.run), ledger.LEDGER, again=arguments.again)
+    console.say(f"Kept in {files.short(run.folder)}: {run.key}.")
+
+
+def _unpack(arguments: argparse.Namespace) -> None:
+    key = runs.RunKey.from_folder(Path(arguments.run))
+    out = arguments.out or Path(arguments.run)
+    for run in ledger.read(ledger.LEDGER):
+        if run.key == key and not run.repeat:
+            ledger.unpack(run, out)
+            console.say(f"Unpacked into {out}.")
+            return
+    raise SerKerasError(
+        arguments.run, "is not in results/ledger", "results/runs.csv lists its runs"
+    )
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    paths = ledger.write(_folder(arguments.runs))
+    console.say(f"Written: {', '.join(str(files.short(path)) for path in paths)}")
+
+
+def _draw(arguments: argparse.Namespace) -> None:
+    for path in ledger.draw(_folder(arguments.runs), arguments.out):
+        console.show(str(files.short(path)))
+
+
+def _places(arguments: argparse.Namespace) -> ledger.Places:
+    for name in ("data", "out"):
+        folder = getattr(arguments, name)
+        if not folder.is_dir() and not (name == "out" and arguments.action == "run"):
+            raise SerKerasError(folder, "no such folder", f"Check --{name}")
+    keeps = arguments.action == "run" and arguments.keep
+    return ledger.Places(
+        data=arguments.data.absolute(),
+        out=arguments.out.absolute(),
+        cache=arguments.cache.absolute(),
+        ledger=ledger.LEDGER if keeps else None,
+    )
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise SerKerasError(path, "no such folder", "Name a folder of runs, such as results/runs")
+    return path
+
+
+def _exit_if(failed: list[Skipped]) -> None:
     for failure in failed:
         console.error(failure)
     if failed:
         sys.exit(cli.FAILED)
 
 
-def _matrix(arguments: argparse.Namespace) -> matrix.Matrix:
-    every = {"all": None}
+def _sweep(arguments: argparse.Namespace) -> ledger.Sweep:
     for change in arguments.set:
         if "=" not in change:
             raise SerKerasError(f"--set {change}", "has no value", "Write it as KEY=VALUE")
@@ -203,13 +271,12 @@ def _matrix(arguments: argparse.Namespace) -> matrix.Matrix:
         if not values:
             raise SerKerasError(f"--vary {key}", "has no values", "Write them behind the key")
     varied = [[f"{key}={value}" for value in values] for key, *values in arguments.vary]
-    return matrix.Matrix(
-        recipes=tuple(recipes.names() if arguments.recipe in every else _words(arguments.recipe)),
+    every_recipe, every_protocol = arguments.recipe == "all", arguments.protocol == "all"
+    return ledger.Sweep(
+        recipes=tuple(recipes.names() if every_recipe else _words(arguments.recipe)),
         corpora=tuple(_words(arguments.corpus or "")),
-        protocols=splits.PROTOCOLS
-        if arguments.protocol in every
-        else tuple(_words(arguments.protocol)),
-        folds=None if arguments.fold in every else _numbers("--fold", arguments.fold),
+        protocols=tuple(splits.PROTOCOLS if every_protocol else _words(arguments.protocol)),
+        folds=None if arguments.fold == "all" else _numbers("--fold", arguments.fold),
         seeds=_numbers("--seed", arguments.seed),
         variants=tuple((*arguments.set, *changes) for changes in itertools.product(*varied)),
     )

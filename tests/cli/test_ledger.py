@@ -1,31 +1,34 @@
+import dataclasses
 import os
 import shutil
 
 import pytest
 
-from ser_keras import bundle, files, matrix, runs
+from ser_keras import bundle, recipes, runs, splits
 from ser_keras.cli import ledger, train
 from ser_keras.errors import Skipped
-from ser_keras.matrix import Cell
-from tests.conftest import SMALL
+from ser_keras.ledger import LEDGER, sweep
+from ser_keras.ledger.sweep import Sweep
+from ser_keras.runs import RunKey
+from tests.ledger.made import made
 
 
 @pytest.fixture
 def asked(monkeypatch, tmp_path):
-    """What was asked of `matrix`, where nothing is trained and every name is served."""
+    """What was asked of `sweep`, where nothing is trained and every name is served."""
     calls = {}
     (tmp_path / "data").mkdir()
 
-    def cells(wanted, places):
-        calls.update(wanted=wanted, places=places)
-        return [Cell(recipe="attention-tess", corpus="tess")], []
+    def plan(matrix, places):
+        calls.update(matrix=matrix, places=places)
+        return [RunKey(recipe="attention-tess", corpus="tess")], []
 
-    def run(wanted, places, **options):
+    def run(keys, places, **options):
         calls.update(options)
         return []
 
-    monkeypatch.setattr(matrix, "cells", cells)
-    monkeypatch.setattr(matrix, "run", run)
+    monkeypatch.setattr(sweep, "plan", plan)
+    monkeypatch.setattr(sweep, "run", run)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     calls["argv"] = ["run", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     return calls
@@ -38,7 +41,7 @@ def test_lists_become_a_matrix(asked):
     numbers = "--fold 0,1 --seed 0,1,2"
     changes = "--set training.epochs=3 --vary model.dropout 0.1 0.3 --vary model.units 8"
     ledger.main([*asked["argv"], *words.split(), *numbers.split(), *changes.split()])
-    assert asked["wanted"] == matrix.Matrix(
+    assert asked["matrix"] == Sweep(
         recipes=("attention-tess", "mean-mfcc-lstm"),
         corpora=("tess", "ravdess+tess"),
         protocols=("paper", "text"),
@@ -52,13 +55,11 @@ def test_lists_become_a_matrix(asked):
 
 
 def test_all_means_every_recipe_protocol_and_fold(asked):
-    from ser_keras import recipes, splits
-
     ledger.main([*asked["argv"], *"--recipe all --protocol all --fold all".split()])
-    assert asked["wanted"].recipes == tuple(recipes.names())
-    assert asked["wanted"].protocols == splits.PROTOCOLS
-    assert asked["wanted"].folds is None
-    assert asked["wanted"].corpora == ()
+    assert asked["matrix"].recipes == tuple(recipes.names())
+    assert asked["matrix"].protocols == tuple(splits.PROTOCOLS)
+    assert asked["matrix"].folds is None
+    assert asked["matrix"].corpora == ()
 
 
 def test_several_trainings_at_once_share_the_cores_and_one_alone_has_them_all(asked):
@@ -72,27 +73,27 @@ def test_several_trainings_at_once_share_the_cores_and_one_alone_has_them_all(as
     assert asked["jobs"] == 1000
 
 
-def test_a_failure_is_told_in_the_end_and_the_status_is_1(asked, monkeypatch, capsys):
+def test_a_failure_is_reported_in_the_end_and_the_status_is_1(asked, monkeypatch, capsys):
     failure = Skipped("attention-tess on tess, paper, fold 0, seed 0", "was ended by signal 9")
-    monkeypatch.setattr(matrix, "run", lambda *_, **__: [failure])
+    monkeypatch.setattr(sweep, "run", lambda *_, **__: [failure])
     with pytest.raises(SystemExit) as stop:
         ledger.main([*asked["argv"], "--recipe", "attention-tess"])
     assert stop.value.code == 1
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        "0 of 1 runs are finished, 1 failed, 0 left out.",
+        "0 of 1 runs are finished, 1 failed, 0 were left out.",
         "error: attention-tess on tess, paper, fold 0, seed 0: was ended by signal 9.",
     ]
 
 
-def test_ctrl_c_is_130_and_says_how_to_go_on(asked, monkeypatch, capsys):
+def test_ctrl_c_is_130_and_says_how_to_resume(asked, monkeypatch, capsys):
     def run(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(matrix, "run", run)
+    monkeypatch.setattr(sweep, "run", run)
     with pytest.raises(SystemExit) as stop:
         ledger.main([*asked["argv"], "--recipe", "attention-tess"])
     assert stop.value.code == 130
-    assert "The same command goes on" in capsys.readouterr().err
+    assert "The same command resumes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -121,33 +122,42 @@ def test_help_names_every_option_of_run(capsys):
         assert option in out
 
 
+def test_runs_go_to_the_users_own_folder_unless_they_are_to_be_kept(asked, tmp_path):
+    data = ["--data", str(tmp_path / "data")]
+    ledger.main(["run", "--recipe", "attention-tess", *data])
+    assert (asked["places"].out, asked["places"].ledger) == (runs.RUNS, None)
+    ledger.main(["run", "--recipe", "attention-tess", *data, "--keep"])
+    assert (asked["places"].out, asked["places"].ledger) == (runs.RUNS, LEDGER)
+
+
 def test_baselines_are_fitted_anew_beside_finished_runs(
     tiny_tess, tiny_run, cache, tmp_path, capsys
 ):
-    kept = [tmp_path / "ledger" / name / "tess" / "paper-0-seed0" for name in "ab"]
-    for folder in kept:
-        shutil.copytree(tiny_run.folder, folder)
-        told = files.read_json(folder / runs.SEAL)
-        del told["baselines"]["duration"]
-        told["baselines_made_with"] = {"numpy": "1.0"}
-        files.write_json(folder / runs.SEAL, told)
-    listing = kept[0] / "split.csv"
-    listing.write_text(listing.read_text().replace("train", "test", 1))
-    arguments = ["--data", tiny_tess.parent, "--out", tmp_path / "ledger", "--cache", cache]
+    folder = tmp_path / "runs" / tiny_run.key.folder
+    shutil.copytree(tiny_run.folder, folder)
+    bare = dataclasses.replace(tiny_run, baselines={}, baseline_versions={}, folder=folder)
+    bare.write()
+    other = dataclasses.replace(
+        bare,
+        key=dataclasses.replace(bare.key, seed=1),
+        folder=folder.with_name("paper-0-seed1"),
+    )
+    shutil.copytree(folder, other.folder)
+    other.write()  # its split is another one
+    arguments = ["--data", tiny_tess.parent, "--out", tmp_path / "runs", "--cache", cache]
     with pytest.raises(SystemExit) as stop:
         ledger.main(["baselines", *map(str, arguments)])
     assert stop.value.code == 1
-    assert f"{listing} is not the split that the run was made from" in capsys.readouterr().err
-    assert "duration" not in runs.read(kept[0]).baselines()
-    assert runs.read(kept[1]).metrics == tiny_run.metrics
+    assert "was made from other clips than" in capsys.readouterr().err
+    assert runs.read(folder) == tiny_run
+    assert runs.read(other.folder).baselines == {}
 
 
 def test_a_training_of_the_ledger_leaves_the_users_latest_model_alone(
     tiny_tess, tiny_run, cache, monkeypatch, tmp_path
 ):
     monkeypatch.setattr(bundle, "LATEST", tmp_path / "latest")
-    changes = tuple(f"{key}={value}" for key, value in SMALL.items())
-    argv = Cell(recipe="attention-tess", corpus="tess", changes=changes).arguments
+    argv = tiny_run.key.arguments
     argv += ["--data", str(tiny_tess), "--cache", str(cache), "--out", str(tiny_run.folder)]
     train.main([*argv, "--keep-latest"])
     assert not (tmp_path / "latest").exists()
@@ -155,15 +165,37 @@ def test_a_training_of_the_ledger_leaves_the_users_latest_model_alone(
     assert (tmp_path / "latest").exists()
 
 
-def test_runs_of_ones_own_are_compared_with_the_kept_ones(capsys):
-    kept = str(matrix.LEDGER / "mean-mfcc-lstm")
+def test_own_runs_are_compared_with_the_kept_ones(tmp_path, capsys):
+    run = made(tmp_path / "runs")
+    ledger.main(["compare", str(tmp_path / "runs")])
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line.split()[:5] == ["attention-tess", "tess", "paper", "0", "0"]
+    assert line.split()[-5:] == ["100.0", str(run.test.n), "0", "0", "1"]
+    made(tmp_path / "others", seed=7)
     with pytest.raises(SystemExit):
-        ledger.main(["compare", kept, kept])  # no folder of runs, but one of a system's
+        ledger.main(["compare", str(tmp_path / "others")])
     assert "has no run in common with" in capsys.readouterr().err
-    ledger.main(["compare", str(matrix.LEDGER)])
-    table = capsys.readouterr().out
-    assert table.count("mean-mfcc-lstm ") == len(list(matrix.LEDGER.glob("mean-mfcc-lstm/*/*")))
-    assert {line.split()[-1] for line in table.splitlines()[2:]} == {"1"}
+
+
+def test_the_tables_of_any_folder_of_runs_are_shown(tmp_path, capsys):
+    made(tmp_path / "runs", overrides=("training.batch_size=8",))
+    ledger.main(["show", str(tmp_path / "runs")])
+    assert "attention-tess+batch_size=8" in capsys.readouterr().out
+    ledger.main(["show"])
+    assert "mean-mfcc-lstm-corrected" in capsys.readouterr().out
+
+
+def test_a_run_is_kept_and_unpacked(tmp_path, monkeypatch, capsys):
+    run = made(tmp_path / "runs", seed=7)
+    monkeypatch.setattr("ser_keras.ledger.LEDGER", tmp_path / "ledger")
+    ledger.main(["keep", str(run.folder)])
+    assert "Kept in" in capsys.readouterr().err
+    out = tmp_path / "again"
+    ledger.main(["unpack", "attention-tess/tess/paper-0-seed7", "--out", str(out)])
+    assert runs.read(out) == run
+    with pytest.raises(SystemExit):
+        ledger.main(["unpack", "attention-tess/tess/paper-0-seed8"])
+    assert "is not in results/ledger" in capsys.readouterr().err
 
 
 def test_a_folder_to_compare_that_is_not_there_is_one_sentence(tmp_path, capsys):

@@ -40,18 +40,18 @@ def kill(process, alone):
     process.wait()
 
 
-def told(out):
-    """Return all that the sealed runs tell, by run and key, but for the time that they took."""
+def records(out):
+    """Return the values of all sealed runs by run and key, but for the time that they took."""
     return {
         (path.parent.name, key): value
         for path in out.rglob("metrics.json")
         for key, value in files.read_json(path).items()
-        if key != "seconds"
+        if key not in ("seconds", "environment")  # the commit, if the project is edited meanwhile
     }
 
 
 def differences(first, second):
-    """Return the runs and keys of which two runs of the matrix tell different things."""
+    """Return the runs and keys whose values differ between two sweeps."""
     return sorted(at for at in first.keys() | second.keys() if first.get(at) != second.get(at))
 
 
@@ -68,7 +68,7 @@ def test_a_ledger_run_killed_twice_ends_as_an_undisturbed_one(ledger_run, tiny_r
         kill(process, alone)
     assert ledger_run().wait() == 0
     shutil.copytree(tiny_run.folder, tmp_path / "undisturbed" / "paper-0-seed0")
-    assert differences(told(tmp_path / "runs"), told(tmp_path / "undisturbed")) == []
+    assert differences(records(tmp_path / "runs"), records(tmp_path / "undisturbed")) == []
     assert leftovers(tmp_path / "runs") == []
 
 
@@ -77,7 +77,7 @@ def test_a_ledger_run_killed_at_ten_random_moments_ends_as_an_undisturbed_one(le
     begun = time.monotonic()
     assert ledger_run("0,1", tmp_path / "undisturbed").wait() == 0
     whole = time.monotonic() - begun
-    expected, out = told(tmp_path / "undisturbed"), tmp_path / "runs"
+    expected, out = records(tmp_path / "undisturbed"), tmp_path / "runs"
     rng = random.Random(0)
     kills = 0
     while kills < 10:
@@ -88,8 +88,8 @@ def test_a_ledger_run_killed_at_ten_random_moments_ends_as_an_undisturbed_one(le
             kill(process, alone=kills % 2 == 0)
             kills += 1
         else:  # it came to its end before it could be killed: once more from the beginning
-            assert differences(told(out), expected) == []
+            assert differences(records(out), expected) == []
             shutil.rmtree(out)
     assert ledger_run("0,1").wait() == 0
-    assert differences(told(out), expected) == []
+    assert differences(records(out), expected) == []
     assert leftovers(out) == []

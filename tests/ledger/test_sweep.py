@@ -9,9 +9,12 @@ import time
 
 import pytest
 
-from ser_keras import files, matrix, runs
+from ser_keras import console, files, recipes, runs
 from ser_keras.errors import SerKerasError
-from ser_keras.matrix import Cell, Matrix, Places
+from ser_keras.ledger import storage, sweep
+from ser_keras.ledger.sweep import Places, Sweep
+from ser_keras.runs import RunKey
+from tests.ledger.made import made
 
 # What trains in these tests: it keeps the promises of Emotion_Recognition.py (lock, seal, status)
 # and tells in a file beside the runs what it trained. The seed says how it ends.
@@ -37,16 +40,22 @@ with files.lock(out.with_name(f".{{out.name}}")):
         print("epoch", file=sys.stderr, flush=True)
         time.sleep(0.05)
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(Path(__file__).with_name("sealed.json"), out / "metrics.json")
+    sealed = files.read_json(Path(__file__).with_name("sealed.json"))
+    sealed["run"]["seed"] = seed
+    files.write_json(out / "metrics.json", sealed)
+    for name in ("predictions.csv", "history.csv"):
+        shutil.copyfile(Path(__file__).with_name(name), out / name)
 """
 
 
 @pytest.fixture
 def places(tiny_tess, cache, tmp_path):
     """Places with a trainer that takes no time, and the tiny corpus."""
-    kept = matrix.LEDGER / "attention-tess" / "tess" / "paper-0-seed0" / "metrics.json"
+    run = made(tmp_path / "made")
+    (run.folder / "metrics.json").rename(tmp_path / "sealed.json")
+    for name in ("predictions.csv", "history.csv"):
+        (run.folder / name).rename(tmp_path / name)
     (tmp_path / "trainer.py").write_text(TRAINER)
-    (tmp_path / "sealed.json").write_text(kept.read_text())
     (tmp_path / "runs").mkdir()
     return Places(
         data=tiny_tess.parent, out=tmp_path / "runs", cache=cache, trainer=tmp_path / "trainer.py"
@@ -60,23 +69,23 @@ def trained(places, column="name"):
     return [line.split()[column == "by"] for line in lines]
 
 
-def cells_of(*seeds):
-    return [Cell(recipe="attention-tess", corpus="tess", seed=seed) for seed in seeds]
+def keys_of(*seeds):
+    return [RunKey(recipe="attention-tess", corpus="tess", seed=seed) for seed in seeds]
 
 
-def spelt(cells):
-    return [f"{cell.recipe} {cell.protocol} {cell.fold} {cell.seed}" for cell in cells]
+def spelt(keys):
+    return [f"{key.recipe} {key.protocol} {key.fold} {key.seed}" for key in keys]
 
 
-def test_every_first_figure_comes_before_any_second_one(places):
-    wanted = Matrix(
+def test_every_first_run_comes_before_any_second_one(places):
+    matrix = Sweep(
         recipes=("attention-tess", "mean-mfcc-lstm"),
         protocols=("paper", "speaker"),
         folds=None,
         seeds=(0, 1),
     )
-    cells, skipped = matrix.cells(wanted, places)
-    assert spelt(cells) == [
+    keys, skipped = sweep.plan(matrix, places)
+    assert spelt(keys) == [
         "attention-tess paper 0 0",
         "attention-tess speaker 0 0",
         "mean-mfcc-lstm paper 0 0",
@@ -94,30 +103,26 @@ def test_every_first_figure_comes_before_any_second_one(places):
 
 
 def test_a_variant_has_its_own_folder_and_the_usual_value_the_usual_one(places):
-    variants = tuple((f"model.dropout={value}",) for value in ("0.2", "0.9"))
-    wanted = Matrix(recipes=("attention-tess",), corpora=("tess",), variants=variants)
-    cells, _ = matrix.cells(wanted, places)
-    usual = dict(recipe_settings())["model.dropout"]
-    folders = {cell.changes: places.folder(cell).parts[-3] for cell in cells}
-    for (change,), folder in folders.items():
-        assert (folder == "attention-tess") == (change == f"model.dropout={usual}")
-        assert folder.startswith("attention-tess")
-    assert len(set(folders.values())) == 2
+    usual = recipes.get("attention-tess").settings()["model.dropout"]
+    variants = tuple((f"model.dropout={value}",) for value in (usual, 0.9))
+    matrix = Sweep(recipes=("attention-tess",), corpora=("tess",), variants=variants)
+    keys, _ = sweep.plan(matrix, places)
+    folders = [places.folder(key).relative_to(places.out).as_posix() for key in keys]
+    assert folders == [
+        "attention-tess/tess/paper-0-seed0",
+        "attention-tess+dropout=0.9/tess/paper-0-seed0",
+    ]
 
 
-def recipe_settings():
-    return Cell(recipe="attention-tess", corpus="tess").load().settings()
-
-
-def test_what_cannot_be_trained_here_is_told_and_the_rest_is_not_lost(places):
-    wanted = Matrix(
+def test_what_cannot_be_trained_here_is_reported_and_the_rest_is_not_lost(places):
+    matrix = Sweep(
         recipes=("attention-tess",),
         corpora=("tess", "savee", "tess+savee"),
         protocols=("speaker", "corpus"),
         folds=(1, 2),
     )
-    cells, skipped = matrix.cells(wanted, places)
-    assert spelt(cells) == ["attention-tess speaker 1 0"]
+    keys, skipped = sweep.plan(matrix, places)
+    assert spelt(keys) == ["attention-tess speaker 1 0"]
     assert {str(one) for one in skipped} == {
         "attention-tess on savee, corpus: " + missing(places),
         "attention-tess on savee, speaker: " + missing(places),
@@ -135,13 +140,13 @@ def missing(places):
 
 
 def test_a_setting_that_only_one_recipe_has_leaves_out_the_other(places):
-    wanted = Matrix(
+    matrix = Sweep(
         recipes=("attention-tess", "mean-mfcc-lstm"),
         corpora=("tess",),
         variants=(("model.filters=4",),),
     )
-    cells, skipped = matrix.cells(wanted, places)
-    assert [cell.recipe for cell in cells] == ["attention-tess"]
+    keys, skipped = sweep.plan(matrix, places)
+    assert [key.recipe for key in keys] == ["attention-tess"]
     assert "mean-mfcc-lstm on tess, paper, model.filters=4: --set model.filters no such" in str(
         skipped[0]
     )
@@ -153,74 +158,77 @@ def test_a_setting_that_only_one_recipe_has_leaves_out_the_other(places):
     ids=str,
 )
 def test_a_misspelt_name_is_refused_before_anything_begins(places, changes):
-    wanted = dataclasses.replace(Matrix(recipes=("attention-tess",)), **changes)
+    matrix = dataclasses.replace(Sweep(recipes=("attention-tess",)), **changes)
     with pytest.raises(SerKerasError, match="Did you mean"):
-        matrix.cells(wanted, places)
+        sweep.plan(matrix, places)
 
 
-def test_finished_cells_need_no_corpus_and_are_not_trained_again(places, tmp_path):
-    matrix.run(cells_of(0), places)
+def test_finished_runs_need_no_corpus_and_are_not_trained_again(places, tmp_path):
+    sweep.run(keys_of(0), places)
     elsewhere = dataclasses.replace(places, data=tmp_path)
-    cells, skipped = matrix.cells(Matrix(recipes=("attention-tess",), corpora=("tess",)), elsewhere)
-    assert cells == cells_of(0)
+    keys, skipped = sweep.plan(Sweep(recipes=("attention-tess",), corpora=("tess",)), elsewhere)
+    assert keys == keys_of(0)
     assert skipped == []
-    assert matrix.run(cells, elsewhere) == []
+    assert sweep.run(keys, elsewhere) == []
     assert trained(places) == ["paper-0-seed0"]
 
 
+def test_a_sweep_for_the_ledger_packs_what_it_trains_and_counts_what_is_packed(places, tmp_path):
+    keeping = dataclasses.replace(places, ledger=tmp_path / "ledger")
+    assert sweep.run(keys_of(0), places) == []
+    assert keeping.finished(keys_of(0)[0]) is None
+    assert sweep.run(keys_of(0, 1), keeping) == []
+    assert [run.key for run in storage.read(tmp_path / "ledger")] == keys_of(0, 1)
+    assert trained(places) == ["paper-0-seed0", "paper-0-seed1"]
+    (places.folder(keys_of(0)[0]) / "metrics.json").unlink()
+    assert keeping.finished(keys_of(0)[0]) is not None
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_cell_that_fails_or_dies_takes_no_other_along(places, jobs):
-    failed = matrix.run(cells_of(7, 0, 8, 1), places, jobs=jobs)
+def test_a_run_that_fails_or_dies_takes_no_other_along(places, jobs):
+    failed = sweep.run(keys_of(7, 0, 8, 1), places, jobs=jobs)
     assert sorted(map(str, failed)) == [
         "attention-tess on tess, paper, fold 0, seed 7: a.wav: holds no samples. Record it again.",
         "attention-tess on tess, paper, fold 0, seed 8: was ended by signal 9.",
     ]
     assert sorted(trained(places)) == [f"paper-0-seed{seed}" for seed in (0, 1, 7, 8)]
-    assert all(places.finished(cell) for cell in cells_of(0, 1))
+    assert all(places.finished(key) for key in keys_of(0, 1))
 
 
-def test_each_cell_is_told_with_its_figures_and_the_time_that_is_left(places, capsys):
-    matrix.run(cells_of(0, 1), places)
+def test_each_run_is_reported_with_its_scores_and_the_time_that_is_left(places, capsys):
+    sweep.run(keys_of(0, 1), places)
     begun, ended = [], []
-    for line in capsys.readouterr().err.splitlines():  # a cell may begin before another is told
+    for line in capsys.readouterr().err.splitlines():  # a key may begin before another is told
         (begun if line.endswith(": begins.") else ended).append(line)
-    cells = [f"attention-tess on tess, paper, fold 0, seed {seed}: " for seed in (0, 1)]
-    assert begun == [f"{cell}begins." for cell in cells]
-    run = places.finished(cells_of(0)[0])
-    figures = [f"{run.figure(metric).value:.4f}" for metric in ("accuracy", "uar")]
-    assert ended[0].startswith(f"{cells[0]}accuracy {figures[0]}, UAR {figures[1]} in ")
-    rest = matrix.duration(run.metrics["seconds"])
+    keys = [f"attention-tess on tess, paper, fold 0, seed {seed}: " for seed in (0, 1)]
+    assert begun == [f"{key}begins." for key in keys]
+    run = places.finished(keys_of(0)[0])
+    figures = [f"{run.estimate(metric).value:.4f}" for metric in ("accuracy", "uar")]
+    assert ended[0].startswith(f"{keys[0]}accuracy {figures[0]}, UAR {figures[1]} in ")
+    rest = console.duration(run.seconds)
     assert ended[0].endswith(f". 1 of 2; about {rest} left.")
-    assert ended[1].startswith(cells[1])
+    assert ended[1].startswith(keys[1])
     assert ended[1].endswith(". 2 of 2.")
 
 
-def test_the_time_that_is_left_is_that_of_the_cells_most_alike():
-    slow, quick = (Cell(recipe="attention-tess", corpus=name) for name in ("tess", "savee"))
-    other = Cell(recipe="mean-mfcc-lstm", corpus="tess")
+def test_the_time_that_is_left_is_that_of_the_runs_most_alike():
+    slow, quick = (RunKey(recipe="attention-tess", corpus=name) for name in ("tess", "savee"))
+    other = RunKey(recipe="mean-mfcc-lstm", corpus="tess")
     seconds = {slow: 100.0, quick: 10.0}
     left = [dataclasses.replace(slow, seed=1), dataclasses.replace(slow, corpus="emodb"), other]
-    assert matrix.remaining(left[:1], seconds, 1) == 100
-    assert matrix.remaining(left[1:2], seconds, 1) == 55
-    assert matrix.remaining(left[2:], seconds, 1) == 55
-    assert matrix.remaining(left, seconds, 2) == 105
-    assert matrix.remaining(left[:1], seconds, 2) == 100
-    assert matrix.remaining(left, {}, 2) is None
+    assert sweep.remaining(left[:1], seconds, 1) == 100
+    assert sweep.remaining(left[1:2], seconds, 1) == 55
+    assert sweep.remaining(left[2:], seconds, 1) == 55
+    assert sweep.remaining(left, seconds, 2) == 105
+    assert sweep.remaining(left[:1], seconds, 2) == 100
+    assert sweep.remaining(left, {}, 2) is None
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(59.6, "60 s"), (90, "2 min"), (5399, "90 min"), (9000, "2.5 h")]
-)
-def test_a_duration_is_told_in_the_unit_that_suits_it(seconds, words):
-    assert matrix.duration(seconds) == words
-
-
-def test_two_runners_at_once_train_no_cell_twice_and_both_see_all_finished(places):
-    cells = cells_of(*range(6))
+def test_two_runners_at_once_train_no_run_twice_and_both_see_all_finished(places):
+    keys = keys_of(*range(6))
     outcomes = []
     runners = [
-        threading.Thread(target=lambda: outcomes.append(matrix.run(cells, places)))
-        for _ in range(2)
+        threading.Thread(target=lambda: outcomes.append(sweep.run(keys, places))) for _ in range(2)
     ]
     for runner in runners:
         runner.start()
@@ -230,8 +238,8 @@ def test_two_runners_at_once_train_no_cell_twice_and_both_see_all_finished(place
     assert sorted(trained(places)) == [f"paper-0-seed{seed}" for seed in range(6)]
 
 
-def test_a_cell_that_another_process_trains_comes_last(places, capsys):
-    busy = places.folder(cells_of(0)[0])
+def test_a_run_that_another_process_trains_comes_last(places, capsys):
+    busy = places.folder(keys_of(0)[0])
     held = threading.Event()
     freed = threading.Event()
 
@@ -243,30 +251,16 @@ def test_a_cell_that_another_process_trains_comes_last(places, capsys):
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait()
-    runner = threading.Thread(target=matrix.run, args=(cells_of(0, 1), places))
+    runner = threading.Thread(target=sweep.run, args=(keys_of(0, 1), places))
     runner.start()
-    while not places.finished(cells_of(1)[0]):
+    while not places.finished(keys_of(1)[0]):
         assert runner.is_alive()
     assert trained(places) == ["paper-0-seed1"]
     freed.set()
     runner.join()
     holder.join()
     assert trained(places) == ["paper-0-seed1", "paper-0-seed0"]
-    assert f"seed 0: {matrix.BUSY}." in capsys.readouterr().err
-
-
-def test_a_run_holds_the_lock_of_its_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "_run", lambda plan, folder, *_: runs.is_training(folder))
-    assert runs.run(None, tmp_path / "run") is True
-    assert not runs.is_training(tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_run_killed_in_its_first_moment_can_be_begun_again(tmp_path):
-    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
-    (tmp_path / "run" / "checkpoint" / ".settings-ab12.partial.json").write_text("{")
-    runs._claim(tmp_path / "run", {"seed": 0}, resume=True, fresh=False)
-    assert files.read_json(tmp_path / "run" / "checkpoint" / "settings.json") == {"seed": 0}
+    assert f"seed 0: {sweep.BUSY}." in capsys.readouterr().err
 
 
 def test_what_a_kill_left_half_written_is_swept_away(tmp_path):
@@ -280,12 +274,12 @@ def test_what_a_kill_left_half_written_is_swept_away(tmp_path):
 
 def test_ctrl_c_ends_the_trainings_and_loses_nothing(places, tmp_path):
     program = (
-        "import sys; from pathlib import Path; from ser_keras import matrix; from ser_keras.matrix "
-        "import Cell, Places\n"
+        "from pathlib import Path; from ser_keras.ledger import sweep\n"
+        "from ser_keras.ledger.sweep import Places, RunKey\n"
         f"places = Places(data=Path(), out=Path({str(places.out)!r}), "
         f"trainer=Path({str(places.trainer)!r}))\n"
-        "cells = [Cell(recipe='attention-tess', corpus='tess', seed=s) for s in (9, 0, 1)]\n"
-        "matrix.run(cells, places)"
+        "keys = [RunKey(recipe='attention-tess', corpus='tess', seed=s) for s in (9, 0, 1)]\n"
+        "sweep.run(keys, places)"
     )
     runner = subprocess.Popen(
         [sys.executable, "-c", program],
@@ -301,29 +295,30 @@ def test_ctrl_c_ends_the_trainings_and_loses_nothing(places, tmp_path):
     _, err = runner.communicate()
     assert "KeyboardInterrupt" in err
     assert trained(places) == ["paper-0-seed9"]
-    assert not runs.is_training(places.folder(cells_of(9)[0]))
-    assert matrix.run(cells_of(0, 1), places) == []
+    assert not runs.is_training(places.folder(keys_of(9)[0]))
+    assert sweep.run(keys_of(0, 1), places) == []
 
 
 def test_the_training_of_a_killed_runner_ends_by_itself(places):
     program = (
-        "from pathlib import Path; from ser_keras import matrix; from ser_keras.matrix import *\n"
+        "from pathlib import Path; from ser_keras.ledger import sweep\n"
+        "from ser_keras.ledger.sweep import Places, RunKey\n"
         f"places = Places(out=Path({str(places.out)!r}), trainer=Path({str(places.trainer)!r}))\n"
-        "matrix.train(Cell(recipe='attention-tess', corpus='tess', seed=9), places)"
+        "sweep.train(RunKey(recipe='attention-tess', corpus='tess', seed=9), places)"
     )
     runner = subprocess.Popen([sys.executable, "-c", program], cwd=files.ROOT)
     while "paper-0-seed9" not in trained(places):
         assert runner.poll() is None
     runner.kill()
     runner.wait()
-    with files.lock(places.folder(cells_of(9)[0]).with_name(".paper-0-seed9")):
+    with files.lock(places.folder(keys_of(9)[0]).with_name(".paper-0-seed9")):
         assert trained(places) == ["paper-0-seed9"]
 
 
 def test_a_cluster_that_is_not_there_and_a_package_that_is_not_there_are_told(places, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(SerKerasError, match=r"--dask: needs a package.*pip install"):
-        matrix.run(cells_of(0), places, dask="tcp://127.0.0.1:1")
+        sweep.run(keys_of(0), places, dask="tcp://127.0.0.1:1")
 
 
 @pytest.fixture
@@ -356,10 +351,10 @@ def address_in(told):
         return None
 
 
-def test_a_cluster_that_loses_a_worker_loses_no_cell_and_trains_none_twice(places, cluster):
-    cells, failed = cells_of(9, *range(4)), []
+def test_a_cluster_that_loses_a_worker_loses_no_run_and_trains_none_twice(places, cluster):
+    keys, failed = keys_of(9, *range(4)), []
     runner = threading.Thread(
-        target=lambda: failed.append(matrix.run(cells, places, dask=cluster)), daemon=True
+        target=lambda: failed.append(sweep.run(keys, places, dask=cluster)), daemon=True
     )
     runner.start()
     while "paper-0-seed9" not in trained(places):
@@ -371,4 +366,4 @@ def test_a_cluster_that_loses_a_worker_loses_no_cell_and_trains_none_twice(place
     assert failed == [[]]
     names = trained(places)
     assert sorted(names) == [*(f"paper-0-seed{seed}" for seed in range(4)), *["paper-0-seed9"] * 2]
-    assert all(places.finished(cell) for cell in cells)
+    assert all(places.finished(key) for key in keys)

@@ -1,0 +1,181 @@
+"""The documents and pictures made from the ledger. Prose stays in the documents themselves.
+
+A document has slots, `<!-- begin: NAME -->` to `<!-- end -->`, which are filled here. A name
+is that of a table, or asks for one number: `uar RECIPE CORPUS PROTOCOL`, `accuracy ...`,
+`baseline ...` (UAR of the best baseline), `chance ...`, `minutes ...` or `n-runs`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ser_keras import files, pictures, recipes
+from ser_keras.errors import SerKerasError
+from ser_keras.ledger import storage, tables
+from ser_keras.ledger.rows import Row, grouped
+from ser_keras.runs import Run
+from ser_keras.splits import PROTOCOLS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DOCUMENTS = (files.ROOT / "README.md", files.RESULTS / "README.md")
+RUNS_CSV = files.RESULTS / "runs.csv"
+PICTURES = files.RESULTS / "pictures"
+
+
+def write(folder: Path = storage.LEDGER, documents: Sequence[Path] = DOCUMENTS) -> list[Path]:
+    """Fill the slots of the documents and write runs.csv beside the ledger; return the paths.
+
+    Args:
+        folder: The ledger.
+        documents: Documents whose slots are filled.
+
+    Raises:
+        SerKerasError: A document asks for a table or a number that there is none of.
+    """
+    runs = storage.read(folder)
+    for document in documents:
+        names = re.findall(r"<!-- begin: (.+?) -->", document.read_text(encoding="utf-8"))
+        slots = fill(names, runs)
+        files.fill_slots(document, slots)
+    path = folder.parent / RUNS_CSV.name
+    files.write_csv(path, tables.flat(runs))
+    return [*documents, path]
+
+
+def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
+    """Return for each slot of a document what stands in it.
+
+    Raises:
+        SerKerasError: There is no such table, or no row of that name.
+    """
+    rows = grouped(runs)
+    by_name = {" ".join(row.key): row for row in rows}
+    blocks = {
+        "published": lambda: (
+            tables.published(_published(rows)).without("protocol", "chosen on").markdown()
+        ),
+        "ladder": lambda: tables.ladder(rows).markdown(),
+        "runs": lambda: tables.runs(rows).markdown(),
+        "pooled": lambda: tables.pooled(rows).markdown(),
+        "baselines": lambda: tables.baselines(rows).markdown(),
+        "corrections": lambda: tables.corrections(rows).markdown(),
+        "machines": lambda: tables.machines(tables.repeated(runs)).markdown(),
+        "systems": lambda: tables.systems().markdown(),
+        "grids": lambda: "\n\n".join(
+            f"![{title}](pictures/{_grid_name(own)})" for title, own in _grids(rows).items()
+        ),
+        "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
+    }
+    numbers = {
+        "uar": lambda row: f"{row.uar():.3f}",
+        "accuracy": lambda row: f"{row.mean(lambda run: run.test.accuracy.value):.3f}",
+        "baseline": lambda row: f"{(row.best_baseline() or ('', 0.0))[1]:.3f}",
+        "chance": lambda row: f"{row.chance():.3f}",
+        "minutes": lambda row: f"{row.mean(lambda run: run.seconds) / 60:.0f}",
+    }
+    slots = {}
+    for name in names:
+        kind, _, row = name.partition(" ")
+        if name in blocks:
+            slots[name] = blocks[name]()
+        elif name == "n-runs":
+            slots[name] = str(sum(len(row.runs) for row in rows))
+        elif kind in numbers and row in by_name:
+            slots[name] = numbers[kind](by_name[row])
+        else:
+            problem = "there is no such table, and no row of that name in the ledger"
+            raise SerKerasError(f"slot {name}", problem, "Correct the name in the document")
+    return slots
+
+
+def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
+    """Draw the ladders, and for each system what it makes of unseen speakers and texts.
+
+    `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well. The grids
+    of speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
+
+    Returns:
+        The files written.
+
+    Raises:
+        SerKerasError: There is no finished run.
+    """
+    rows = grouped(storage.read(folder))
+    if not rows:
+        raise SerKerasError(folder, "holds no finished run", "Make some with the action run")
+    paths = []
+    for name, chosen in (("ladder", _published(rows)), ("ladder-all", rows)):
+        if chosen:
+            paths.append(out / f"{name}.png")
+            rungs = [_rung(row) for row in chosen]
+            pictures.ladder(rungs, paths[-1], "What is left when less is shared")
+    for title, own in _grids(rows).items():
+        paths.append(out / _grid_name(own))
+        rungs = [_rung(row) for row in own]
+        pictures.speaker_text_grid(rungs, paths[-1], title, clips=_test_clips(own))
+    return paths
+
+
+def _grids(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return title -> rows of each system on each corpus that has unseen speakers or texts."""
+    systems: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        systems.setdefault((row.key.recipe, row.corpus), []).append(row)
+    return {
+        f"{recipe} on {corpus}: speakers and texts, seen and unseen": own
+        for (recipe, corpus), own in systems.items()
+        if any({"speaker", "text"} & {*PROTOCOLS[row.key.protocol].holds_out} for row in own)
+    }
+
+
+def _grid_name(rows: list[Row]) -> str:
+    recipe, corpus, _ = rows[0].key
+    return f"speaker-text-{recipe}-{corpus}.png"
+
+
+def _published(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows of the published systems on their own corpora, without corrected recipes."""
+    own = {name: recipes.get(name) for name in recipes.names()}
+    return [
+        row
+        for row in rows
+        if not own[row.key.recipe].corrects
+        and row.key.corpus == "+".join(sorted(own[row.key.recipe].corpora))
+    ]
+
+
+def _rung(row: Row) -> pictures.Rung:
+    estimates = [run.test.uar for run in row.runs]
+    values = [estimate.value for estimate in estimates]
+    published = row.runs[0].reference
+    baseline = row.best_baseline()
+    if published is not None and published.corpus not in ("", row.key.corpus):
+        published = None  # a value on other corpora is no line in this picture
+    return pictures.Rung(
+        recipe=row.key.recipe,
+        corpus=row.corpus,
+        protocol=row.key.protocol,
+        value=row.uar(),
+        low=min(values) if len(values) > 1 else estimates[0].low,
+        high=max(values) if len(values) > 1 else estimates[0].high,
+        n=round(len(row.folds) * row.mean(lambda run: run.test.n)),
+        baseline=None if baseline is None else baseline[1],
+        chance=row.chance(),
+        published=None if published is None else published.value,
+    )
+
+
+def _test_clips(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return a row for each test clip of each run, with the protocol of the run."""
+    import pandas as pd
+
+    parts = []
+    for run in (run for row in rows for run in row.runs):
+        clips = storage.predictions(run)
+        parts.append(clips[clips["role"] == "test"].assign(protocol=run.key.protocol))
+    return pd.concat(parts, ignore_index=True)
