@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 
+__version__ = "0.2.0"
+
 _PUBLIC = {
     "BatchSpec": "batches",
     "Bundle": "bundle",
