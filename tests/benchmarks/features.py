@@ -1,4 +1,4 @@
-"""Features: ours against a plain librosa loop, and against decoding and resampling alone."""
+"""Features: ours against a loop over librosa, and against decoding and resampling alone."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import functools
 import itertools
 
 from ser_keras import audio
-from ser_keras.cache import FeatureStore, Memory
+from ser_keras.cache import ClipInfoCache, FeatureStore
 from ser_keras.features import extract
-from tests.benchmarks.rows import Contest, Row
+from tests.benchmarks.rows import Measurement, Row
 from tests.benchmarks.setting import RECIPE, Setting
-from tests.benchmarks.timing import Runs, interleave, timed
+from tests.benchmarks.timing import Repetitions, interleave, timed
 
 SPEC = RECIPE.features
 PART = {"offset": SPEC.offset, "duration": SPEC.duration}
 
 
 def librosa_mfcc(samples, rate):
-    """Return (n_mfcc, frames), everything else being librosa's default, as SPEC's is."""
+    """Return MFCC (n_mfcc, frames) with librosa's defaults, which SPEC has too."""
     import librosa
 
     return librosa.feature.mfcc(y=samples, sr=rate, n_mfcc=SPEC.n_mfcc)
@@ -30,7 +30,7 @@ def librosa_from_file(path):
 
 
 def floor(path):
-    """Decode and resample, nothing else."""
+    """Decode and resample one file, and do nothing else."""
     import soundfile
     import soxr
 
@@ -41,11 +41,11 @@ def floor(path):
 
 
 @functools.cache
-def _from_samples(setting: Setting) -> dict[str, Runs]:
+def _from_samples(setting: Setting) -> dict[str, Repetitions]:
     import numpy as np
 
     clips = [audio.read(path, SPEC.sample_rate, **PART) for path in setting.clips]
-    for samples in clips[:28]:  # else the two would not do the same work
+    for samples in clips[:28]:  # both must do the same work
         reference = librosa_mfcc(samples, SPEC.sample_rate).T
         np.testing.assert_allclose(extract(samples, SPEC), reference, atol=0.01)
     contenders = {
@@ -56,7 +56,7 @@ def _from_samples(setting: Setting) -> dict[str, Runs]:
 
 
 @functools.cache
-def _from_files(setting: Setting) -> dict[str, Runs]:
+def _from_files(setting: Setting) -> dict[str, Repetitions]:
     paths = setting.clips
     names = [f"{i:016x}" for i in range(len(paths))]
     folders = (setting.scratch / f"features-{i}" for i in itertools.count())
@@ -74,16 +74,16 @@ def _from_files(setting: Setting) -> dict[str, Runs]:
 
 
 @functools.cache
-def _twice(setting: Setting) -> dict[str, Runs]:
+def _twice(setting: Setting) -> dict[str, Repetitions]:
     paths = setting.clips
     folders = (setting.scratch / f"twice-{i}" for i in itertools.count())
     folder = None
 
     def read():
-        found, _ = Memory(folder).inspect(paths)
-        contents = [clip.content for clip in found.values()]
+        clips, _ = ClipInfoCache(folder).inspect(paths)
+        contents = [clip.content for clip in clips.values()]
         store = FeatureStore("bench", SPEC, folder)
-        store.fill(list(found), contents)
+        store.fill(list(clips), contents)
         return sum(float(store[content].sum()) for content in contents)  # reads every number
 
     def first():
@@ -94,12 +94,14 @@ def _twice(setting: Setting) -> dict[str, Runs]:
     return interleave({"first": timed(first), "second": timed(read)}, setting.repeats)
 
 
-def _pick(session, ours: str, peer: str):
-    def contest(setting: Setting) -> Contest:
-        runs = session(setting)
-        return Contest(runs[ours].seconds, runs[peer].seconds)
+def _compare(measured, ours: str, peer: str):
+    """Return the function that compares two contenders of a group that is measured once."""
 
-    return contest
+    def measure(setting: Setting) -> Measurement:
+        contenders = measured(setting)
+        return Measurement(contenders[ours].seconds, contenders[peer].seconds)
+
+    return measure
 
 
 ROWS = (
@@ -107,21 +109,21 @@ ROWS = (
         "mfcc-samples",
         "MFCC of {clips} clips, decoded samples given, one process",
         "librosa.feature.mfcc loop",
-        _pick(_from_samples, "ours", "librosa"),
+        _compare(_from_samples, "ours", "librosa"),
         target=5,
     ),
     Row(
         "mfcc-files",
         "MFCC of {clips} clips from files, cold cache, one process",
         "librosa.load, librosa.feature.mfcc loop",
-        _pick(_from_files, "one", "librosa"),
+        _compare(_from_files, "one", "librosa"),
         target=3,
     ),
     Row(
         "mfcc-files-floor",
         "MFCC of {clips} clips from files, cold cache, one process",
-        "the floor: soundfile + soxr alone",
-        _pick(_from_files, "one", "floor"),
+        "soundfile and soxr alone",
+        _compare(_from_files, "one", "floor"),
         target=1.7,
         sense="cost",
     ),
@@ -129,14 +131,14 @@ ROWS = (
         "mfcc-files-cores",
         "MFCC of {clips} clips from files, cold cache, all cores",
         "librosa.load, librosa.feature.mfcc loop, one process",
-        _pick(_from_files, "all", "librosa"),
+        _compare(_from_files, "all", "librosa"),
         target=5,
     ),
     Row(
         "warm-cache",
         "MFCC of {clips} clips from files, second run, warm cache",
         "first run: indexed and extracted, all cores",
-        _pick(_twice, "second", "first"),
+        _compare(_twice, "second", "first"),
         target=50,
     ),
 )

@@ -1,6 +1,6 @@
-"""What indexing and extracting costs as a corpus grows: memory, and time for a clip.
+"""Memory, and time for each clip, of indexing and extracting a corpus as it grows.
 
-As a command, `python -m tests.benchmarks.memory ROOT CACHE` does it once and prints the seconds.
+`python -m tests.benchmarks.memory ROOT CACHE` indexes and extracts once, and prints the seconds.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from pathlib import Path
 
 from ser_keras import corpora
 from ser_keras.engines import cores
-from tests.benchmarks.rows import Contest, Row
+from tests.benchmarks.rows import Measurement, Row
 from tests.benchmarks.setting import RECIPE, Setting
-from tests.benchmarks.timing import Cost, Runs, Spread, fresh, interleave
+from tests.benchmarks.timing import Cost, Repetitions, Spread, fresh, interleave
 
 SIZES = (100, 1_000, 10_000)
 
 
-def memory(setting: Setting) -> Contest:
-    runs = _growth(setting)
+def memory(setting: Setting) -> Measurement:
+    measured = _growth(setting)
     _, medium, large = _sizes(setting)
-    return Contest(runs[large].peak, runs[medium].peak, unit="B")
+    return Measurement(measured[large].peak, measured[medium].peak, unit="B")
 
 
-def growth(setting: Setting) -> Contest:
+def growth(setting: Setting) -> Measurement:
     small, _, large = _sizes(setting)
-    return Contest(_each(setting, large), _each(setting, small))
+    return Measurement(_each(setting, large), _each(setting, small))
 
 
-def growth_thousand(setting: Setting) -> Contest:
+def growth_thousand(setting: Setting) -> Measurement:
     _, medium, large = _sizes(setting)
-    return Contest(_each(setting, large), _each(setting, medium))
+    return Measurement(_each(setting, large), _each(setting, medium))
 
 
 def _each(setting: Setting, size: int) -> Spread:
@@ -46,8 +46,11 @@ def _each(setting: Setting, size: int) -> Spread:
 
 
 @functools.cache
-def _growth(setting: Setting) -> dict[int, Runs]:
-    """Return what fresh processes cost that index and extract a corpus, its cache being empty."""
+def _growth(setting: Setting) -> dict[int, Repetitions]:
+    """Return, by size, what it costs to index and extract a corpus in a fresh process.
+
+    The cache is empty each time.
+    """
     roots = _corpora(setting)
     caches = (setting.scratch / f"growth-{i}" for i in itertools.count())
 
@@ -69,10 +72,10 @@ def _sizes(setting: Setting) -> tuple[int, ...]:
 
 
 def _corpora(setting: Setting) -> dict[int, Path]:
-    """Return corpora of folders, one of each size, the smaller ones being parts of the largest.
+    """Return a corpus of each size; the smaller ones are parts of the largest.
 
-    No two clips are the same: the n-th variation of a real clip has the lowest bit of its n-th
-    sample flipped.
+    No two clips are equal: in the n-th copy of a real clip, the lowest bit of the n-th sample is
+    flipped.
     """
     sizes = _sizes(setting)
     roots = {size: setting.scratch / f"corpus-{size}" for size in sizes}
@@ -81,7 +84,7 @@ def _corpora(setting: Setting) -> dict[int, Path]:
     with ThreadPoolExecutor(cores()) as executor:
         clips = list(executor.map(lambda job: _vary(roots[sizes[-1]], *job), numbered))
     for size in sizes[:-1]:
-        for clip in clips[:: sizes[-1] // size]:  # spread evenly, so that all are alike
+        for clip in clips[:: sizes[-1] // size]:  # evenly spread, so that all are alike
             link = roots[size] / clip.parent.name / clip.name
             link.parent.mkdir(parents=True, exist_ok=True)
             os.link(clip, link)
@@ -100,7 +103,7 @@ def _vary(root: Path, number: int, source: Path, n: int) -> Path:
 
 
 def _main(root: str, cache: str) -> None:
-    import joblib  # noqa: F401  imported before the clock starts, as what follows is
+    import joblib  # noqa: F401  these imports are not timed
     import pandas  # noqa: F401
     import soundfile  # noqa: F401
     import soxr  # noqa: F401
@@ -108,12 +111,12 @@ def _main(root: str, cache: str) -> None:
 
     from ser_keras.cache import FeatureStore
 
-    begun = time.perf_counter()
+    start = time.perf_counter()
     index = corpora.get("folder").index(root, cache)
     paths = [index.root / path for path in index.clips["path"]]
     store = FeatureStore("bench", RECIPE.features, cache)
     store.fill(paths, list(index.clips["content"]), strict=True)
-    print(time.perf_counter() - begun)
+    print(time.perf_counter() - start)
     assert len(store) == len(paths) == len(list(Path(root).rglob("*.flac")))
 
 

@@ -1,4 +1,4 @@
-"""The table as a picture: a bar for each ratio, a mark where its target is."""
+"""The table as a picture: a bar for each ratio and a mark for its target."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ _REACHED, _MISSED, _SHOWN = "#2f6f9f", "#d9730d", "#9fb3c8"
 _COLOURS = {True: _REACHED, False: _MISSED, None: _SHOWN}
 
 
-def draw(results: Sequence[Result], clips: int, title: str, path: str | os.PathLike) -> None:
-    """Draw the ratios of a run, gains above, growths and costs below."""
+def draw(results: Sequence[Result], path: str | os.PathLike) -> None:
+    """Draw the ratios as a PNG, gains above, costs below.
+
+    Args:
+        results: At least one row that was measured.
+        path: File to write.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -27,13 +32,19 @@ def draw(results: Sequence[Result], clips: int, title: str, path: str | os.PathL
         figsize=(11, 0.5 * sum(heights) + 1), dpi=150, layout="constrained", facecolor="white"
     )
     FigureCanvasAgg(figure)
+    dates = sorted({result.environment.date for result in results})
+    cores = sorted({result.environment.cores for result in results})
+    title = f"Benchmarks of ser_keras, {' to '.join(dict.fromkeys((dates[0], dates[-1])))}, "
+    title += f"{' or '.join(map(str, cores))} cores"
+    if any(result.environment.synthetic for result in results):
+        title += ", synthetic clips"
     figure.suptitle(title, x=0.01, ha="left", color=_INK, fontsize=12, fontweight="bold")
     axes = figure.subplots(len(groups), squeeze=False, height_ratios=heights)[:, 0]
     for ax, (heading, rows) in zip(axes, groups.items(), strict=True):
-        _bars(ax, rows, clips)
+        _bars(ax, rows)
         ax.set_title(heading, loc="left", color=_QUIET, fontsize=9)
     figure.supxlabel(
-        "Black mark: target. Blue: reached, orange: missed, grey: shown without a target.",
+        "Black mark: target. Blue: reached. Orange: missed. Grey: without a target.",
         color=_QUIET,
         fontsize=9,
     )
@@ -41,7 +52,7 @@ def draw(results: Sequence[Result], clips: int, title: str, path: str | os.PathL
         figure.savefig(partial, format="png", metadata={"Software": None})
 
 
-def _bars(ax, rows: Sequence[Result], clips: int) -> None:
+def _bars(ax, rows: Sequence[Result]) -> None:
     places = range(len(rows))
     ratios = [result.ratio for result in rows]
     colours = [_COLOURS[result.reached] for result in rows]
@@ -61,7 +72,7 @@ def _bars(ax, rows: Sequence[Result], clips: int) -> None:
             color=_INK,
             fontsize=8,
         )
-    names = [f"{r.row.work.format(clips=clips)}\nagainst {r.row.against}" for r in rows]
+    names = [f"{result.work}\nagainst {result.row.against}" for result in rows]
     ax.set_yticks(places, names, fontsize=7.5, color=_INK)
     ax.invert_yaxis()
     ax.set_xscale("log")

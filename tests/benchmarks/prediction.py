@@ -1,6 +1,6 @@
-"""Prediction: fresh processes against the usual script, and warm engines against each other.
+"""Prediction: fresh processes against a script of the usual style, and engines that are warm.
 
-As a command, what needs Keras: `python -m tests.benchmarks.prediction predict MODEL INPUTS` serves
+The commands need Keras: `python -m tests.benchmarks.prediction predict MODEL INPUTS` serves
 `model.predict`, and `... export MODEL INPUTS OUT` exports the network in 8 bits.
 """
 
@@ -17,16 +17,16 @@ from ser_keras import audio, engines, files
 from ser_keras.bundle import load_bundle
 from ser_keras.engines import MODELS, LightEngine
 from ser_keras.features import extract
-from tests.benchmarks.rows import Contest, Row
+from tests.benchmarks.rows import Measurement, Row
 from tests.benchmarks.setting import Setting
-from tests.benchmarks.timing import Runs, Spread, Worker, fresh, interleave, serve, timed
+from tests.benchmarks.timing import Repetitions, Spread, Worker, fresh, interleave, serve, timed
 
 _MODULE = "tests.benchmarks.prediction"
 
 
 @functools.cache
 def clip_inputs(setting: Setting) -> dict[str, np.ndarray]:
-    """Return what the network takes for all clips."""
+    """Return the inputs of the network for all clips."""
     pipeline = load_bundle(setting.model).pipeline
     spec = pipeline.features
     part = {"offset": spec.offset, "duration": spec.duration}
@@ -34,22 +34,22 @@ def clip_inputs(setting: Setting) -> dict[str, np.ndarray]:
     return pipeline.inputs([extract(clip, spec) for clip in samples])
 
 
-def one_clip(setting: Setting) -> Contest:
-    runs = _one(setting)
-    return Contest(runs["ours"].seconds, runs["published"].seconds, peaks=_peaks(runs))
+def one_clip(setting: Setting) -> Measurement:
+    both = _one(setting)
+    return Measurement(both["ours"].seconds, both["published"].seconds, peaks=_peaks(both))
 
 
-def one_clip_memory(setting: Setting) -> Contest:
-    runs = _one(setting)
-    return Contest(runs["ours"].peak, runs["published"].peak, unit="B")
+def one_clip_memory(setting: Setting) -> Measurement:
+    both = _one(setting)
+    return Measurement(both["ours"].peak, both["published"].peak, unit="B")
 
 
-def many_clips(setting: Setting) -> Contest:
-    runs = _fresh(setting, list(setting.clips))
-    return Contest(runs["ours"].seconds, runs["published"].seconds, peaks=_peaks(runs))
+def many_clips(setting: Setting) -> Measurement:
+    both = _fresh(setting, list(setting.clips))
+    return Measurement(both["ours"].seconds, both["published"].seconds, peaks=_peaks(both))
 
 
-def one_clip_warm(setting: Setting) -> Contest:
+def one_clip_warm(setting: Setting) -> Measurement:
     light = LightEngine(setting.model / MODELS["light"])
     one = {name: values[:1] for name, values in clip_inputs(setting).items()}
     with Worker("prediction", "predict", setting.model, _saved(setting)) as keras:
@@ -57,38 +57,38 @@ def one_clip_warm(setting: Setting) -> Contest:
             "light": timed(lambda: light(one), times=100),
             "predict": keras.contender("predict"),
         }
-        runs = interleave(contenders, setting.repeats)
-    return Contest(runs["light"].seconds, runs["predict"].seconds)
+        both = interleave(contenders, setting.repeats)
+    return Measurement(both["light"].seconds, both["predict"].seconds)
 
 
-def quantized(setting: Setting) -> Contest:
-    names, inputs = ("quantized", "float"), clip_inputs(setting)
-    loaded = dict(zip(names, map(LightEngine, _exports(setting)), strict=True))
-    labels = {name: engine(inputs).argmax(axis=1) for name, engine in loaded.items()}
-    same = float(np.mean(labels["quantized"] == labels["float"]))
-    runs = interleave(
-        {name: timed(lambda engine=engine: engine(inputs)) for name, engine in loaded.items()},
-        setting.repeats,
-    )
-    note = f"both say the same label of {100 * same:.1f} % of the clips"
-    return Contest(runs["quantized"].seconds, runs["float"].seconds, note=note)
+def quantized(setting: Setting) -> Measurement:
+    inputs = clip_inputs(setting)
+    quantized_engine, float_engine = map(LightEngine, _exports(setting))
+    contenders = {
+        "quantized": timed(lambda: quantized_engine(inputs)),
+        "float": timed(lambda: float_engine(inputs)),
+    }
+    both = interleave(contenders, setting.repeats)
+    same = quantized_engine(inputs).argmax(axis=1) == float_engine(inputs).argmax(axis=1)
+    note = f"both give {100 * float(np.mean(same)):.1f} % of the clips the same label"
+    return Measurement(both["quantized"].seconds, both["float"].seconds, note=note)
 
 
-def quantized_size(setting: Setting) -> Contest:
+def quantized_size(setting: Setting) -> Measurement:
     small, large = (Spread((float(path.stat().st_size),)) for path in _exports(setting))
-    return Contest(small, large, unit="B")
+    return Measurement(small, large, unit="B")
 
 
 @functools.cache
-def _one(setting: Setting) -> dict[str, Runs]:
-    runs = _fresh(setting, [setting.clips[0]], "--unlabelled", "--format", "csv")
-    told, label = runs["ours"].costs[0].output, runs["published"].costs[0].output
-    assert f",{label}," in told, f"the two disagree: {label} and {told}"
-    return runs
+def _one(setting: Setting) -> dict[str, Repetitions]:
+    both = _fresh(setting, [setting.clips[0]], "--unlabelled", "--format", "csv")
+    csv, label = both["ours"].costs[0].output, both["published"].costs[0].output
+    assert f",{label}," in csv, f"the two scripts disagree: {label} and {csv}"
+    return both
 
 
-def _fresh(setting: Setting, clips: list[Path], *options: str) -> dict[str, Runs]:
-    """Return what both scripts cost from start to end, our cache being empty each time."""
+def _fresh(setting: Setting, clips: list[Path], *options: str) -> dict[str, Repetitions]:
+    """Return what both scripts cost from start to end; our cache is empty each time."""
     out = setting.scratch / "out"
     out.mkdir(exist_ok=True)
 
@@ -103,13 +103,13 @@ def _fresh(setting: Setting, clips: list[Path], *options: str) -> dict[str, Runs
     return interleave({"ours": ours, "published": published}, setting.repeats)
 
 
-def _peaks(runs: dict[str, Runs]) -> tuple[float, float]:
-    return runs["ours"].peak.median, runs["published"].peak.median
+def _peaks(both: dict[str, Repetitions]) -> tuple[float, float]:
+    return both["ours"].peak.median, both["published"].peak.median
 
 
 @functools.cache
 def _exports(setting: Setting) -> tuple[Path, Path]:
-    """Return the network in 8 bits and as it was exported, in floats."""
+    """Return the files of the network in 8 bits and in floats."""
     out = setting.scratch / MODELS["quantized"]
     fresh(["-m", _MODULE, "export", setting.model, _saved(setting), out])
     return out, setting.model / MODELS["light"]
@@ -141,14 +141,14 @@ ROWS = (
     Row(
         "one-clip",
         "one clip, fresh process, file to label",
-        "published-style script, fresh process",
+        "script of the usual style, fresh process",
         one_clip,
         target=20,
     ),
     Row(
         "one-clip-memory",
         "peak memory of one clip, fresh process, file to label",
-        "published-style script, fresh process",
+        "script of the usual style, fresh process",
         one_clip_memory,
         target=10,
     ),
@@ -162,7 +162,7 @@ ROWS = (
     Row(
         "many-clips",
         "{clips} clips, fresh process, files to report and picture",
-        "published-style script, fresh process",
+        "script of the usual style, fresh process",
         many_clips,
         target=12,
     ),

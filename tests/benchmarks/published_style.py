@@ -1,10 +1,10 @@
-"""How such systems are usually used, for comparison: everything imported, a loop over the files.
+"""A script of the usual style, for comparison: it imports everything and loops over the files.
 
 python -m tests.benchmarks.published_style MODEL OUT PATH...
 
-Labels the recordings with a run of `attention-tess`; of several, it also prints scikit-learn's
-report and draws the confusion matrix, taking the emotions from the names of the files. Nothing here
-is meant as a model of good style: it is the peer that a user would write.
+It labels the recordings with a run of `attention-tess`. Of several recordings it also prints
+scikit-learn's report and draws the confusion matrix; the emotions are read from the names of the
+files. It is what a user would write, and no model of good style.
 """
 
 import json

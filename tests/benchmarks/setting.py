@@ -1,4 +1,4 @@
-"""What all rows share: real clips, a place for scratch files, a trained model."""
+"""What all rows share: clips, a scratch folder, and a trained model."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ser_keras import console, corpora, files, ledger, runs
+from ser_keras import console, corpora, files, runs
 from ser_keras.bundle import MANIFEST
 from ser_keras.engines import MODELS
 from ser_keras.recipes import get
 from tests.benchmarks.timing import fresh
 
-RECIPE = get("attention-tess")  # the system that all peers are held against
-CLIPS = 560  # as many as its test side has
+RECIPE = get("attention-tess")  # the system that every row uses
+CLIPS = 560  # as many as it has test clips
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how often is measured.
+    """What is measured on, and how often.
 
     Args:
-        clips: The sound files, spread evenly over voices and emotions.
-        synthetic: Whether no person speaks in them.
-        scratch: A folder that is removed at the end.
-        repeats: Of every contender.
-        quick: Whether all sizes are small, to see that everything runs.
+        clips: Sound files, spread evenly over speakers and emotions.
+        synthetic: Whether they are those of the demo corpus.
+        scratch: Folder for temporary files; it is removed at the end.
+        repeats: Counted repetitions of each contender.
+        quick: Whether all sizes are small, to check that everything runs.
     """
 
     clips: tuple[Path, ...]
@@ -37,7 +37,7 @@ class Setting:
 
     @functools.cached_property
     def project(self) -> Path:
-        """A copy of the project's code, so that its cache and results are not the user's."""
+        """A copy of the project's code, which has a cache and results of its own."""
         copy = self.scratch / "project"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(files.ROOT / "ser_keras", copy / "ser_keras", ignore=ignored)
@@ -47,19 +47,15 @@ class Setting:
 
     @functools.cached_property
     def model(self) -> Path:
-        """The newest run of the published system, or one that was trained for an epoch just now."""
-        needed = (MANIFEST, MODELS["keras"], MODELS["light"], runs.SEAL)
-        found = [
-            seal.parent
-            for place in (runs.RUNS, ledger.LEDGER)
-            for seal in (place / RECIPE.name).glob(f"*/*/{runs.SEAL}")
-            if all((seal.parent / name).is_file() for name in needed)
-        ]
-        if found:
-            model = max(found, key=lambda folder: (folder / runs.SEAL).stat().st_mtime)
-            console.say(f"Model: {model.relative_to(files.ROOT)}.")
-            return model
-        console.say("No trained model under results: training one for an epoch.")
+        """Folder of the newest run of RECIPE, or of one that is now trained for one epoch."""
+        needed = (MANIFEST, MODELS["keras"], MODELS["light"])
+        seals = (runs.RUNS / RECIPE.name).glob(f"*/*/{runs.SEAL}")
+        trained = [seal for seal in seals if all((seal.parent / name).is_file() for name in needed)]
+        if trained:
+            folder = max(trained, key=lambda seal: seal.stat().st_mtime).parent
+            console.say(f"Model: {folder.relative_to(files.ROOT)}.")
+            return folder
+        console.say("There is no trained model under results: training one for an epoch.")
         data = ["--corpus", "demo", "--data", files.DATA / "demo", "--epochs", 1, "--recipe"]
         out = self.scratch / "run"
         fresh(["Emotion_Recognition.py", *data, RECIPE.name, "--out", out], self.project)
@@ -67,15 +63,22 @@ class Setting:
 
 
 def prepare(above: Path, scratch: Path, repeats: int, quick: bool) -> Setting:
-    """Return the setting with clips of TESS found below `above`, else with synthetic ones."""
+    """Return the setting, with clips of TESS if it lies below `above`, else with synthetic ones.
+
+    Args:
+        above: Folder of TESS, or any folder above it.
+        scratch: Folder for temporary files.
+        repeats: Counted repetitions of each contender.
+        quick: Whether to use small sizes.
+    """
     corpus = corpora.get("tess")
     root = corpus.find(above) if above.is_dir() else None
     if root is None:
-        console.say(f"No TESS below {above}: measuring on the synthetic demo corpus.")
+        console.say(f"There is no TESS below {above}: measuring on the synthetic demo corpus.")
         corpus = corpora.get("demo")
         root = corpus.find(files.DATA)
     paths = corpus.index(root, scratch / "index").clips["path"]
-    wanted = 28 if quick else CLIPS
-    step = max(1, len(paths) // wanted)
-    clips = tuple(root / path for path in paths[::step][:wanted])
+    number = 28 if quick else CLIPS
+    step = max(1, len(paths) // number)
+    clips = tuple(root / path for path in paths[::step][:number])
     return Setting(clips, corpus.synthetic, scratch, repeats, quick)

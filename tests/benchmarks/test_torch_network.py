@@ -1,4 +1,4 @@
-"""The network of the peer is the one that it is held against."""
+"""The network in PyTorch computes what the network in Keras computes."""
 
 import numpy as np
 import pytest
@@ -6,14 +6,14 @@ import pytest
 from tests.benchmarks.setting import RECIPE
 
 
-def test_with_the_same_weights_both_networks_say_the_same():
+def test_with_equal_weights_both_networks_give_equal_probabilities():
     torch = pytest.importorskip("torch", reason="needs requirements-bench.txt")
     from ser_keras import training
     from tests.benchmarks.torch_network import Network
 
-    ours, theirs = training.build(RECIPE), Network().eval()
+    ours, peer = training.build(RECIPE), Network().eval()
     rng = np.random.default_rng(0)
-    for variable in ours.variables:  # also what starts at 0 or 1
+    for variable in ours.variables:  # also those that start at 0 or 1
         if "seed" not in variable.path:
             values = rng.normal(scale=0.2, size=variable.shape)
             variable.assign(np.abs(values) if "variance" in variable.path else values)
@@ -27,21 +27,21 @@ def test_with_the_same_weights_both_networks_say_the_same():
         values = {"weight_ih_l0": kernel.T, "weight_hh_l0": recurrent.T, "bias_ih_l0": bias}
         copy(module, **values, bias_hh_l0=np.zeros_like(bias))
 
-    for i, block in enumerate(theirs.blocks, 1):
+    for i, block in enumerate(peer.blocks, 1):
         kernel, bias = weights[f"conv_{i}"]
         copy(block.conv, weight=kernel.transpose(3, 2, 0, 1), bias=bias)
         names = ("weight", "bias", "running_mean", "running_var")
         copy(block.norm, **dict(zip(names, weights[f"norm_{i}"], strict=True)))
-    copy_lstm(theirs.lstm, *weights["lstm"])
-    copy_lstm(theirs.second_lstm, *weights["second_lstm"])
+    copy_lstm(peer.lstm, *weights["lstm"])
+    copy_lstm(peer.second_lstm, *weights["second_lstm"])
     kernel, bias, query = weights["attention"]
-    copy(theirs.score, weight=kernel.T, bias=bias)
-    copy(theirs.query, weight=query.T)
+    copy(peer.score, weight=kernel.T, bias=bias)
+    copy(peer.query, weight=query.T)
     kernel, bias = weights["emotion"]
-    copy(theirs.emotion, weight=kernel.T, bias=bias)
+    copy(peer.emotion, weight=kernel.T, bias=bias)
 
     clips = rng.normal(size=(3, 40, 130, 1)).astype(np.float32)
     with torch.inference_mode():
-        told = theirs(torch.from_numpy(clips).permute(0, 3, 1, 2)).softmax(1).numpy()
-    assert np.ptp(told, axis=0).max() > 0.01  # else anything would do
-    np.testing.assert_allclose(told, ours.predict_on_batch({"features": clips}), atol=1e-4)
+        probabilities = peer(torch.from_numpy(clips).permute(0, 3, 1, 2)).softmax(1).numpy()
+    assert np.ptp(probabilities, axis=0).max() > 0.01  # else any network would pass
+    np.testing.assert_allclose(probabilities, ours.predict_on_batch({"features": clips}), atol=1e-4)

@@ -1,4 +1,4 @@
-"""Fair clocks: contenders in turn, medians, and fresh processes that are measured from outside."""
+"""Fair timing: contenders take turns, medians count, processes are measured from outside."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Cost:
 
     Args:
         seconds: Wall time.
-        peak: Resident memory at its highest, in bytes; None where it was not measured.
-        output: What a process wrote on its standard output.
+        peak: Highest resident memory in bytes, None if it was not measured.
+        output: Standard output of a process.
     """
 
     seconds: float
@@ -33,7 +33,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Spread:
-    """The repetitions of one contender."""
+    """One quantity, with a value for each repetition."""
 
     values: tuple[float, ...]
 
@@ -50,12 +50,12 @@ class Spread:
         return max(self.values)
 
     def over(self, other: Spread) -> Spread:
-        """Return the quotients of the repetitions that followed one another."""
+        """Return the ratio of each pair of repetitions that ran one after the other."""
         return Spread(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
 
 
 @dataclass(frozen=True)
-class Runs:
+class Repetitions:
     """All repetitions of one contender."""
 
     costs: tuple[Cost, ...]
@@ -69,10 +69,12 @@ class Runs:
         return Spread(tuple(float(cost.peak) for cost in self.costs))
 
 
-def interleave(contenders: Mapping[str, Callable[[], Cost]], repeats: int) -> dict[str, Runs]:
+def interleave(
+    contenders: Mapping[str, Callable[[], Cost]], repeats: int
+) -> dict[str, Repetitions]:
     """Run the contenders in turn, A B A B, so that a machine that slows down slows all of them.
 
-    Each runs once more before that, uncounted: imports, compiled code and files are then warm.
+    Each runs once before that, uncounted, so that imports, compiled code and files are warm.
     """
     for contender in contenders.values():
         contender()
@@ -80,31 +82,31 @@ def interleave(contenders: Mapping[str, Callable[[], Cost]], repeats: int) -> di
     for _ in range(repeats):
         for name, contender in contenders.items():
             costs[name].append(contender())
-    return {name: Runs(tuple(values)) for name, values in costs.items()}
+    return {name: Repetitions(tuple(values)) for name, values in costs.items()}
 
 
 def timed(
     work: Callable[[], object], times: int = 1, clock: Callable[[], float] = time.perf_counter
 ) -> Callable[[], Cost]:
-    """Return a contender that does `work` so many times and tells the seconds of one."""
+    """Return a contender that repeats `work` and returns the seconds of one repetition."""
 
     def contender() -> Cost:
-        begun = clock()
+        start = clock()
         for _ in range(times):
             work()
-        return Cost((clock() - begun) / times)
+        return Cost((clock() - start) / times)
 
     return contender
 
 
-# A process that is started by a large one begins with the large one's peak memory, so a small one
-# stands between; it also keeps its own start out of the time.
+# A process inherits the peak memory of the process that starts it, so a small launcher stands
+# between; its own start is not part of the time.
 _LAUNCHER = """
 import json, os, subprocess, sys, time
-begun = time.perf_counter()
+start = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:])
 _, status, usage = os.wait4(process.pid, 0)
-seconds = time.perf_counter() - begun
+seconds = time.perf_counter() - start
 unit = 1 if sys.platform == "darwin" else 1024
 print()
 print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss * unit]))
@@ -112,10 +114,14 @@ print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss * 
 
 
 def fresh(command: Sequence[object], cwd: object = files.ROOT) -> Cost:
-    """Run a command of Python's arguments in a fresh process, and return what that took.
+    """Run Python with these arguments in a fresh process, and return what that took.
+
+    Args:
+        command: Arguments of Python, such as `["-m", "module", path]`.
+        cwd: Working folder of the process.
 
     Raises:
-        SerKerasError: It failed.
+        SerKerasError: The process failed.
     """
     words = [sys.executable, *map(str, command)]
     done = subprocess.run(
@@ -125,35 +131,36 @@ def fresh(command: Sequence[object], cwd: object = files.ROOT) -> Cost:
         text=True,
         check=True,
     )
-    output, _, told = done.stdout.rstrip().rpartition("\n")
-    code, seconds, peak = json.loads(told)
+    output, _, report = done.stdout.rstrip().rpartition("\n")
+    code, seconds, peak = json.loads(report)
     if code:
         name = " ".join(map(str, command[:2]))
-        raise SerKerasError(name, f"ended with {code} ({_last(done.stderr)})", "Run it alone")
+        problem = f"ended with {code} ({_last_line(done.stderr)})"
+        raise SerKerasError(name, problem, "Run it alone")
     return Cost(seconds, peak, output.strip())
 
 
 class Worker:
-    """A process that keeps a backend warm and runs contenders when told.
+    """A process that keeps a backend warm and runs contenders on request.
 
-    Backends in one process would share threads and memory; each gets its own.
+    Backends in one process would share threads and memory, so each gets a process of its own.
 
     Args:
-        module: Below tests.benchmarks; its command line calls `serve`.
-        arguments: Of that command line.
+        module: Name of a module of tests.benchmarks whose command line calls `serve`.
+        arguments: Arguments of that command line.
     """
 
     def __init__(self, module: str, *arguments: object):
         words = [sys.executable, "-m", f"tests.benchmarks.{module}", *map(str, arguments)]
         self._name = " ".join([module, *map(str, arguments)])
-        # what backends announce is told only if they fail
-        self._said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
+        # what backends print is shown only if they fail
+        self._stderr = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
             words,
             cwd=files.ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
         )
 
@@ -165,7 +172,7 @@ class Worker:
             self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
-        self._said.close()
+        self._stderr.close()
 
     def contender(self, name: str) -> Callable[[], Cost]:
         """Return the contender that the worker serves under this name."""
@@ -174,20 +181,19 @@ class Worker:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(name + "\n")
                 self._process.stdin.flush()
-            told = self._process.stdout.readline()
-            if not told:
-                self._said.seek(0)
-                raise SerKerasError(
-                    self._name, f"ended early ({_last(self._said.read())})", "Run it alone"
-                )
-            return Cost(float(told))
+            answer = self._process.stdout.readline()
+            if not answer:
+                self._stderr.seek(0)
+                problem = f"ended early ({_last_line(self._stderr.read())})"
+                raise SerKerasError(self._name, problem, "Run it alone")
+            return Cost(float(answer))
 
         return run
 
 
 @contextlib.contextmanager
 def answers() -> Iterator[Callable[[float], None]]:
-    """Yield what a worker answers with; whatever a library prints meanwhile is no answer."""
+    """Yield the function that a worker answers with; what libraries print goes to stderr."""
     stdout = sys.stdout
 
     def answer(seconds: float) -> None:
@@ -199,12 +205,12 @@ def answers() -> Iterator[Callable[[float], None]]:
 
 
 def serve(contenders: Mapping[str, Callable[[], Cost]]) -> None:
-    """Run the contender that each line of standard input names, and answer with its seconds."""
+    """Run the contender that each line of standard input names; answer with its seconds."""
     with answers() as answer:
         for line in sys.stdin:
             answer(contenders[line.strip()]().seconds)
 
 
-def _last(said: str) -> str:
-    """Return the last line of what a process said."""
-    return next(iter(said.strip().splitlines()[-1:]), "without a word")
+def _last_line(text: str) -> str:
+    """Return the last line of a process's messages."""
+    return next(iter(text.strip().splitlines()[-1:]), "without a message")

@@ -22,7 +22,7 @@ class Block(nn.Module):
     def __init__(self, channels: int, filters: int):
         super().__init__()
         self.conv = nn.Conv2d(channels, filters, 3, padding=1)
-        self.norm = nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)  # Keras: 0.99 is kept
+        self.norm = nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)  # Keras calls it 0.99
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         self.dropout = nn.Dropout(0.2)
 
@@ -31,7 +31,7 @@ class Block(nn.Module):
 
 
 class Network(nn.Module):
-    """(batch, 1, 40, 130) to (batch, classes), before the softmax."""
+    """Network from (batch, 1, 40, 130) to scores (batch, classes), before the softmax."""
 
     def __init__(self, classes: int = 7, filters: int = 64, units: int = 32):
         super().__init__()
@@ -56,13 +56,13 @@ class Network(nn.Module):
 
 
 class Trainer:
-    """The network on the CPU, channels_last, in float32 or under bfloat16 autocast.
+    """Trains the network on the CPU, channels_last, in float32 or under bfloat16 autocast.
 
     Args:
-        features: float32 (clips, 40, 130, 1).
-        truth: Class of each clip.
+        features: float32 array (clips, 40, 130, 1).
+        truth: Class index of each clip.
         precision: "float32" or "bfloat16".
-        threads: Of PyTorch.
+        threads: Number of threads that PyTorch uses.
     """
 
     def __init__(self, features: np.ndarray, truth: np.ndarray, precision: str, threads: int):

@@ -1,7 +1,7 @@
 """Training and inference against the same network in plain PyTorch.
 
-As a command, `python -m tests.benchmarks.training BACKEND MODE FOLDER CLIPS` serves one epoch, and
-for PyTorch inference too: `keras deterministic`, `keras fast`, `torch float32`, `torch bfloat16`.
+`python -m tests.benchmarks.training BACKEND MODE FOLDER CLIPS` serves one epoch, with PyTorch also
+inference. Backend and mode: `keras deterministic`, `keras fast`, `torch float32`, `torch bfloat16`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ import numpy as np
 from ser_keras.engines import MODELS, LightEngine, cores
 from ser_keras.errors import SerKerasError
 from tests.benchmarks.prediction import clip_inputs
-from tests.benchmarks.rows import Contest, Row
+from tests.benchmarks.rows import Measurement, Row
 from tests.benchmarks.setting import RECIPE, Setting
-from tests.benchmarks.timing import Runs, Worker, answers, interleave, serve, timed
+from tests.benchmarks.timing import Repetitions, Worker, answers, interleave, serve, timed
 
 TRAIN = 1_960  # clips on the training side of the published split of TESS
 _MODES = {
@@ -42,7 +42,7 @@ def noise(clips: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _epochs(setting: Setting) -> dict[str, Runs]:
+def _epochs(setting: Setting) -> dict[str, Repetitions]:
     clips = 130 if setting.quick else TRAIN
     with _workers(setting, clips, *_available()) as workers:
         contenders = {name: worker.contender("epoch") for name, worker in workers.items()}
@@ -50,7 +50,7 @@ def _epochs(setting: Setting) -> dict[str, Runs]:
 
 
 @functools.cache
-def _inference(setting: Setting) -> dict[str, Runs]:
+def _inference(setting: Setting) -> dict[str, Repetitions]:
     _need_torch()
     light, inputs = LightEngine(setting.model / MODELS["light"]), clip_inputs(setting)
     with _workers(setting, len(setting.clips), "float32", "bfloat16") as workers:
@@ -71,8 +71,8 @@ def _workers(setting: Setting, clips: int, *names: str) -> Iterator[dict[str, Wo
 
 
 def _available() -> list[str]:
-    there = importlib.util.find_spec("torch") is not None
-    return [name for name, (backend, _) in _MODES.items() if there or backend == "keras"]
+    has_torch = importlib.util.find_spec("torch") is not None
+    return [name for name, (backend, _) in _MODES.items() if has_torch or backend == "keras"]
 
 
 def _need_torch() -> None:
@@ -82,18 +82,20 @@ def _need_torch() -> None:
         )
 
 
-def _pick(session, ours: str, peer: str):
-    def contest(setting: Setting) -> Contest:
+def _compare(measured, ours: str, peer: str):
+    """Return the function that compares two contenders of a group that is measured once."""
+
+    def measure(setting: Setting) -> Measurement:
         if _MODES[peer][0] == "torch":
             _need_torch()
-        runs = session(setting)
-        return Contest(runs[ours].seconds, runs[peer].seconds)
+        contenders = measured(setting)
+        return Measurement(contenders[ours].seconds, contenders[peer].seconds)
 
-    return contest
+    return measure
 
 
 def _serve_keras(mode: str, folder: str, clips: int) -> None:
-    """Serve the epochs of the very `fit` that trains a recipe: it waits before each of them."""
+    """Serve the epochs of `training.fit`, which waits for a request before each of them."""
     import pandas as pd
 
     from ser_keras import training
@@ -117,22 +119,22 @@ def _serve_keras(mode: str, folder: str, clips: int) -> None:
         )
 
 
-class _Finished(Exception):  # noqa: N818  no error
-    """Nobody asks for another epoch."""
+class _Finished(Exception):  # noqa: N818  it is no error
+    """No further epoch is requested."""
 
 
 def _on_demand(train_epoch, answer):
-    """Return an epoch that waits until it is asked for."""
+    """Return a function that trains an epoch when one is requested."""
     seconds = []
 
     def waiting(*arguments):
-        if seconds:  # only now: validation and checkpoint would run into the next contender
+        if seconds:  # not earlier: validation and checkpoint would overlap the next contender
             answer(seconds[-1])
         if not sys.stdin.readline():
             raise _Finished
-        begun = time.perf_counter()
+        start = time.perf_counter()
         result = train_epoch(*arguments)
-        seconds.append(time.perf_counter() - begun)
+        seconds.append(time.perf_counter() - start)
         return result
 
     return waiting
@@ -158,18 +160,18 @@ _FLOAT32 = "PyTorch, float32, channels_last"
 _BFLOAT16 = "PyTorch, bfloat16 autocast, channels_last"
 
 ROWS = (
-    Row("epoch", _EPOCH, _FLOAT32, _pick(_epochs, "ours", "float32"), target=1.0),
-    Row("epoch-bfloat16", _EPOCH, _BFLOAT16, _pick(_epochs, "ours", "bfloat16")),
-    Row("epoch-fast", f"{_EPOCH}, --fast", _FLOAT32, _pick(_epochs, "fast", "float32")),
+    Row("epoch", _EPOCH, _FLOAT32, _compare(_epochs, "ours", "float32"), target=1.0),
+    Row("epoch-bfloat16", _EPOCH, _BFLOAT16, _compare(_epochs, "ours", "bfloat16")),
+    Row("epoch-fast", f"{_EPOCH}, --fast", _FLOAT32, _compare(_epochs, "fast", "float32")),
     Row(
         "epoch-determinism",
         f"{_EPOCH}, reproducible as by default",
         "ours with --fast",
-        _pick(_epochs, "ours", "fast"),
+        _compare(_epochs, "ours", "fast"),
         sense="cost",
     ),
-    Row("inference", _INFERENCE, _FLOAT32, _pick(_inference, "ours", "float32")),
-    Row("inference-bfloat16", _INFERENCE, _BFLOAT16, _pick(_inference, "ours", "bfloat16")),
+    Row("inference", _INFERENCE, _FLOAT32, _compare(_inference, "ours", "float32")),
+    Row("inference-bfloat16", _INFERENCE, _BFLOAT16, _compare(_inference, "ours", "bfloat16")),
 )
 
 if __name__ == "__main__":
