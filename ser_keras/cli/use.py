@@ -121,7 +121,7 @@ def _model(name: str | None, engine: str) -> Bundle:
         raise SerKerasError("--model", "no model has been trained here yet", remedy)
     bundle = load_bundle(model, engine)
     kind = ", trained on synthetic speech" if bundle.synthetic else ""
-    console.say(f"Model: {bundle.name}{kind} ({bundle.folder}).")
+    console.say(f"Model: {bundle.name}{kind} ({files.short(bundle.folder)}).")
     return bundle
 
 
@@ -139,7 +139,7 @@ def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
         roots[name] = root
     with open(listing, newline="", encoding="utf-8") as stream:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
-    places = ", ".join(map(str, roots.values()))
+    places = ", ".join(str(files.short(root)) for root in roots.values())
     console.say(f"The {len(rows)} test clips of this model's run, from {places}.")
     return {corpora.located(entry["path"], roots): entry["emotion"] for entry in rows}
 

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ser_keras import engines, files, training
+from ser_keras import console, engines, files, training
 
 BASELINE_PACKAGES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "scikit-learn", "opensmile")
 PACKAGES = (
@@ -42,7 +42,8 @@ class Environment:
     @classmethod
     def here(cls, deterministic: bool) -> Environment:
         """Return the environment of this process."""
-        import keras
+        with console.native_silence():  # native code announces itself when it is imported
+            import keras
 
         return cls(
             python=platform.python_version(),
