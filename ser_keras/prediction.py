@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TypeVar
+from numbers import Real
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -21,9 +24,18 @@ from ser_keras.features import FeatureSpec, extract
 
 CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
+SHORT = 0.2  # seconds; no emotion is heard in less
+MAX_PATH = 4_096  # bytes
+MAX_VALUES = (
+    1 << 26
+)  # of the mel bands of all frames of a recording; 512 MiB while they are computed
 
-Recording = str | os.PathLike | np.ndarray  # a path, or samples (samples,) or (samples, channels)
+# A path, a file object, samples (samples,) or (samples, channels), or such samples and their rate
+Recording = str | bytes | os.PathLike | BinaryIO | np.ndarray | tuple[np.ndarray, float]
 Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_GIVE = "Give a path, a file object, an array of samples, or several of them"
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,8 @@ class Prediction:
     """The emotions that a model predicts for a part of a recording.
 
     Args:
-        file: Path as the caller gave it; `array 0`, `array 1`, ... for samples.
+        file: Path as the caller gave it, or that of a file object; `array 0`, `array 1`, ... for
+            samples, by position.
         start: Start of the part that the model used, in seconds.
         end: End of that part, in seconds.
         label: The most probable emotion.
@@ -45,6 +58,13 @@ class Prediction:
     label: str
     probabilities: dict[str, float]
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Refused(Skipped):
+    """A recording that was skipped, the reason, and what to do about it."""
+
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,13 +96,14 @@ class Pipeline:
         return batches.assemble(clips, self.batch, self.normalization)
 
     def predict(
-        self, recordings: Iterable[Recording], sample_rate: int | None = None
-    ) -> Iterator[Prediction | Skipped]:
+        self, recordings: Iterable[Recording], sample_rate: float | None = None
+    ) -> Iterator[Prediction | Refused]:
         """Yield a Prediction for each recording, or the reason why it was skipped.
 
         Args:
-            recordings: Paths, or arrays of samples (samples,) or (samples, channels).
-            sample_rate: Sample rate of the arrays in Hz; None where there are only paths.
+            recordings: Paths of sound files, file objects opened for bytes, arrays of samples, or
+                pairs of samples and their rate.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
         """
         has_scipy = importlib.util.find_spec("scipy") is not None  # labelling does not require it
         with ThreadPoolExecutor(engines.cores()) as executor:
@@ -90,65 +111,176 @@ class Pipeline:
                 few = len(chunk) <= FEW or not has_scipy
                 extract_frames = partial(self._extract, sample_rate=sample_rate, few=few)
                 # a single recording, the common case, needs no thread to be started
-                run = map if len(chunk) == 1 else executor.map
-                extracted = list(run(extract_frames, chunk))
-                clips = [item.frames for item in extracted if isinstance(item, _Extracted)]
-                rows = iter(self.probabilities(clips))
-                for item in extracted:
-                    yield item if isinstance(item, Skipped) else self._prediction(item, next(rows))
+                run = map if len(chunk) == 1 else partial(_ahead, executor)
+                extracted: list[_Extracted | Refused] = []
+                values = 0
+                for item in run(extract_frames, chunk):
+                    extracted.append(item)
+                    values += item.frames.size if isinstance(item, _Extracted) else 0
+                    if values > MAX_VALUES // 4:  # long recordings: fewer of them at once
+                        yield from self._predictions(extracted)
+                        extracted, values = [], 0
+                yield from self._predictions(extracted)
 
     def _extract(
-        self, source: tuple[int, Recording], sample_rate: int | None, few: bool
-    ) -> _Extracted | Skipped:
+        self, source: tuple[int, Any], sample_rate: float | None, few: bool
+    ) -> _Extracted | Refused:
         position, recording = source
         spec = self.features
-        name = f"array {position}"
+        name = _name(recording, position)
+        part: dict[str, Any] = {"offset": spec.offset, "duration": spec.duration, "name": name}
+        if isinstance(recording, bytes) and len(recording) > MAX_PATH:
+            recording = io.BytesIO(recording)  # the content of a file
         try:
-            if isinstance(recording, (str, os.PathLike)):
-                name = os.fspath(recording)
-                length = audio.length(recording)
-                samples = audio.read(
-                    recording, spec.sample_rate, offset=spec.offset, duration=spec.duration
-                )
+            if isinstance(recording, (str, bytes, os.PathLike)) or hasattr(recording, "read"):
+                sound = audio.hear(recording, spec.sample_rate, **part)
             else:
-                if sample_rate is None:
-                    raise SerKerasError(name, "has no sample rate", "Give sample_rate in Hz")
-                length = len(recording) / sample_rate
-                samples = audio.from_samples(
-                    recording,
-                    sample_rate,
-                    spec.sample_rate,
-                    offset=spec.offset,
-                    duration=spec.duration,
-                    name=name,
-                )
+                samples, rate = _samples(recording, sample_rate, name)
+                sound = audio.hear_samples(samples, rate, spec.sample_rate, **part)
+            n_frames = spec.frames(len(sound.samples))
+            if n_frames * max(spec.n_mels, spec.n_fft // 16) > MAX_VALUES:
+                problem = f"has {n_frames:,} frames of {spec.n_mels} bands, which is too many"
+                raise SerKerasError(name, problem, "Cut it into parts")
+            frames = extract(sound.samples, spec, few=few)
         except SerKerasError as error:
-            return Skipped.because(name, error)
-        end = spec.offset + len(samples) / spec.sample_rate
-        return _Extracted(name, end, length, extract(samples, spec, few=few))
+            return Refused(name, error.problem, error.remedy)
+        heard = len(sound.samples) / spec.sample_rate
+        end = spec.offset + heard
+        notes = list(sound.notes)
+        if heard < min(SHORT, (spec.duration or 1) / 2):
+            first = f", since it skips the first {spec.offset:g} s" if spec.offset else ""
+            notes.append(f"the model hears only {1000 * heard:.0f} ms{first}")
+        if sound.length - end > 0.05:  # the user need not know of a frame or so
+            notes.append(f"{sound.length:.1f} s long; the model hears only this part")
+        return _Extracted(name, end, "; ".join(notes), frames)
 
-    def _prediction(self, clip: _Extracted, row: np.ndarray) -> Prediction:
-        note = ""
-        if clip.length - clip.end > 0.05:  # the user need not know of a frame or so
-            note = f"{clip.length:.1f} s long; the model hears only this part"
-        return Prediction(
-            file=clip.name,
-            start=self.features.offset,
-            end=round(clip.end, 3),
-            label=self.labels[int(row.argmax())],
-            probabilities=dict(zip(self.labels, map(float, row), strict=True)),
-            note=note,
-        )
+    def _predictions(self, extracted: list[_Extracted | Refused]) -> Iterator[Prediction | Refused]:
+        rows = iter(self.probabilities([e.frames for e in extracted if isinstance(e, _Extracted)]))
+        for item in extracted:
+            if isinstance(item, Refused):
+                yield item
+                continue
+            row = next(rows)
+            yield Prediction(
+                file=item.name,
+                start=self.features.offset,
+                end=round(item.end, 3),
+                label=self.labels[int(row.argmax())],
+                probabilities=dict(zip(self.labels, map(float, row), strict=True)),
+                note=item.note,
+            )
 
 
 @dataclass(frozen=True)
 class _Extracted:
-    """The frames of a recording, the end of the part they cover and the full length in seconds."""
+    """The frames of a recording, the end of the part they cover in seconds, and a remark."""
 
     name: str
     end: float
-    length: float
+    note: str
     frames: np.ndarray
+
+
+def listed(recordings: Any) -> Iterable[Any]:
+    """Return the recordings one by one, whether one was given or several.
+
+    Args:
+        recordings: Anything that `Bundle.predict` takes.
+
+    Raises:
+        SerKerasError: It holds no recordings, or nothing says which they are.
+
+    Example:
+        >>> list(listed("a.wav")), list(listed(np.array(["a.wav", "b.wav"])))
+        (['a.wav'], ['a.wav', 'b.wav'])
+    """
+    kind = type(recordings).__name__
+    if isinstance(recordings, Mapping) or hasattr(recordings, "columns"):
+        remedy = "Give one of its columns or values, such as the paths"
+        raise SerKerasError("recordings", f"are of the type {kind}", remedy)
+    if (
+        isinstance(recordings, (str, bytes, os.PathLike))
+        or hasattr(recordings, "read")
+        or _is_pair(recordings)
+    ):
+        return [recordings]
+    if hasattr(recordings, "__array__"):
+        # a column, for instance of paths, is several recordings; numbers are samples
+        dtype = getattr(recordings, "dtype", None)
+        is_column = str(getattr(dtype, "kind", dtype)) in ("O", "U", "S", "T", "String")
+        if is_column:
+            array = np.asarray(recordings, dtype=object)
+            if array.ndim > 1 and array.size > len(array):
+                problem = f"are an array of shape {array.shape}"
+                raise SerKerasError("recordings", problem, "Give one column")
+            return array.ravel().tolist()
+        return [recordings]
+    if isinstance(recordings, (list, tuple)) and recordings and all(map(_is_number, recordings)):
+        return [np.asarray(recordings)]
+    if not isinstance(recordings, Iterable):
+        raise SerKerasError("recordings", f"are of the type {kind}", _GIVE)
+    return recordings
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_samples(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return bool(value) and not isinstance(value[0], (str, bytes, os.PathLike))
+    return hasattr(value, "__array__") and np.ndim(value) > 0
+
+
+def _is_pair(value: object) -> bool:
+    """Return whether this is (samples, rate), or (rate, samples) as SciPy and Gradio write it."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 2
+        and sorted(map(_is_number, value)) == [False, True]
+        and any(map(_is_samples, value))
+    )
+
+
+def _name(recording: object, position: int) -> str:
+    """Return the name of a recording in tables and errors."""
+    if isinstance(recording, bytes) and len(recording) > MAX_PATH:
+        return f"item {position}"
+    if isinstance(recording, (str, bytes, os.PathLike)):
+        return str(os.fsdecode(recording)) or f"item {position}"
+    if hasattr(recording, "read"):
+        name = getattr(recording, "name", None)
+        return name if isinstance(name, str) and name else f"file {position}"
+    return f"{'array' if _is_samples(recording) else 'item'} {position}"
+
+
+def _samples(recording: Any, rate: float | None, name: str) -> tuple[np.ndarray, float]:
+    """Return the samples and the rate of a recording that is no file."""
+    if _is_pair(recording):
+        first, second = recording
+        recording, rate = (second, first) if _is_number(first) else (first, second)
+    if not _is_samples(recording):
+        is_missing = recording is None or str(recording) in ("nan", "<NA>", "NaT")
+        kind = type(recording).__name__
+        problem = "is missing" if is_missing else f"is no recording, but of the type {kind}"
+        raise SerKerasError(name, problem, _GIVE)
+    if rate is None:
+        remedy = "Give sample_rate in Hz, or the pair (samples, rate)"
+        raise SerKerasError(name, "has no sample rate", remedy)
+    return recording, rate
+
+
+def _ahead(
+    executor: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[Result]:
+    """Yield what a function returns for items, in order, with few results that wait."""
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(executor.submit(function, item))
+        if len(pending) > 2 * engines.cores():
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()
 
 
 def _chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -1,0 +1,80 @@
+"""Find sound files below a folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ser_keras.errors import SerKerasError, Skipped
+
+MAX_DEPTH = 8  # levels of folders below the one that is searched
+MAX_FOLDERS = 20_000  # so that a search of a home folder, named by mistake, ends soon
+
+_READ = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
+_READ |= {".au", ".snd", ".caf", ".w64", ".rf64"}
+_REFUSED = {".m4a", ".aac", ".wma", ".amr", ".webm"}  # listed, so that an error names such files
+SUFFIXES = frozenset(_READ | _REFUSED)  # of the files that `walk` returns
+
+
+def is_named_as_sound(name: str) -> bool:
+    """Return whether a file's name has a suffix of `SUFFIXES` and does not begin with a dot."""
+    return name[:1] != "." and os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def walk(
+    root: str | os.PathLike, max_folders: int = MAX_FOLDERS
+) -> tuple[list[str], list[Skipped]]:
+    """Return the sound files below a folder, and what was left out.
+
+    Hidden files and folders, whose names begin with a dot, are no part of it: macOS puts a
+    `._x.wav` beside each x.wav of an archive. Links to files and folders are followed; each folder
+    is visited once, so that loops end.
+
+    Args:
+        root: Folder to search.
+        max_folders: Largest number of folders that is searched.
+
+    Returns:
+        The files by their suffix, relative to `root`, with "/" between parts, sorted; and folders
+        that cannot be opened or lie below level `MAX_DEPTH`, and names that are not Unicode.
+
+    Raises:
+        SerKerasError: There are more than `max_folders` folders.
+    """
+    root, paths, skipped = os.fspath(root), [], []
+    real_root = os.path.realpath(root)
+    visited = {real_root}
+
+    def relative(path: str) -> str:
+        return Path(os.path.relpath(path, root)).as_posix()
+
+    def refuse(error: OSError) -> None:
+        skipped.append(Skipped(relative(error.filename), "cannot be opened"))
+
+    def is_new(folder: str) -> bool:
+        real = os.path.realpath(folder)
+        # the target of a link into `root` is reached by its own path
+        inside = os.path.islink(folder) and Path(real).is_relative_to(real_root)
+        new = not inside and real not in visited
+        visited.add(real)
+        return new
+
+    for folder, below, names in os.walk(root, onerror=refuse, followlinks=True):
+        at = relative(folder)
+        visible = [name for name in sorted(below) if name[0] != "."]
+        below[:] = [name for name in visible if is_new(os.path.join(folder, name))]
+        if len(visited) > max_folders:
+            problem = f"holds more than {max_folders} folders"
+            raise SerKerasError(root, problem, "Name the folder of the recordings itself")
+        if at.count("/") + 1 >= MAX_DEPTH:
+            reason = f"lies below {MAX_DEPTH} levels of folders and is not searched"
+            skipped += [Skipped(f"{at}/{name}", reason) for name in below]
+            below.clear()
+        for name in filter(is_named_as_sound, names):
+            path = name if at == "." else f"{at}/{name}"
+            try:
+                path.encode()
+                paths.append(path)
+            except UnicodeEncodeError:
+                skipped.append(Skipped(ascii(path), "its name is not Unicode"))
+    return sorted(paths), skipped
