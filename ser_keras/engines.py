@@ -7,18 +7,21 @@ exports to it, where ONNX needs a separate converter.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-import queue
 import statistics
 import sys
+import threading
 import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ser_keras import console, files
+from ser_keras import console, files, seeding
 from ser_keras.errors import SerKerasError
 
 if TYPE_CHECKING:
@@ -26,8 +29,18 @@ if TYPE_CHECKING:
 
 Inputs = dict[str, np.ndarray]  # name of an input -> (batch, ...)
 
-MODELS = {"light": "model.tflite", "quantized": "model.int8.tflite", "keras": "model.keras"}
+MODELS = {
+    "light": "model.tflite",
+    "quantized": "model.int8.tflite",
+    "keras": "weights.safetensors",
+}
+KERAS_FILE = "model.keras"  # for the user's own Keras; no engine opens it
 TOLERANCE = 1e-4
+_OPENING: dict[int, threading.Lock] = {}  # of each process: a fork would copy a lock that is held
+
+
+class ExportError(SerKerasError):
+    """A network that the light engine cannot run; Keras still can."""
 
 
 class Engine(Protocol):
@@ -49,58 +62,63 @@ class LightEngine:
     A single clip is computed by all threads together. Several clips are computed by one thread
     each, which is faster for a batch; larger batches within a thread gained nothing.
 
+    It may be called from several threads at once, and in a forked process. LiteRT's interpreters
+    may not, so each call takes one that no other call uses, and puts it back.
+
     Args:
         path: The exported network.
         threads: Number of threads; None takes one for each core.
+        content: Content of the file, where it has been read already.
 
     Raises:
         SerKerasError: The file is not a LiteRT model, or needs operators that LiteRT lacks.
     """
 
-    def __init__(self, path: str | os.PathLike, threads: int | None = None):
+    def __init__(
+        self, path: str | os.PathLike, threads: int | None = None, content: bytes | None = None
+    ):
         self._path = Path(path)
         self._threads = threads or cores()
         try:
-            self._content = self._path.read_bytes()
+            self._content = self._path.read_bytes() if content is None else content
         except OSError as error:
             remedy = "Train again, or use --engine keras"
             raise SerKerasError(path, "cannot be read", remedy) from error
-        self._single = self._interpreter(self._threads)  # for one clip
-        self._pool: queue.SimpleQueue[_Signature] | None = None  # for several
+        # (process, threads of an interpreter) -> interpreters that no call uses. A forked process
+        # leaves those of its parent alone: their threads do not exist there.
+        self._idle: dict[tuple[int, int], deque[_Signature]] = {}
+        first = self._open(self._threads)
+        self._idle[os.getpid(), self._threads] = deque([first])
         self.shapes: dict[str, tuple[int | None, ...]] = {
             name: tuple(details["shape_signature"][1:])
-            for name, details in self._single.input_details.items()
+            for name, details in first.input_details.items()
         }
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         """Return float32 (batch, classes) for a dict of arrays (batch, ...)."""
-        count = len(next(iter(inputs.values())))
-        if count == 1 or self._threads == 1:
-            return np.concatenate([self._single(_row(inputs, i)) for i in range(count)])
-        if self._pool is None:
-            self._pool = queue.SimpleQueue()
-            for _ in range(self._threads):
-                self._pool.put(self._interpreter(1))
-        pool = self._pool
-
-        def compute(row: Inputs) -> np.ndarray:
-            interpreter = pool.get()
-            try:
-                return interpreter(row)
-            finally:
-                pool.put(interpreter)
-
+        rows = [_row(inputs, i) for i in range(len(next(iter(inputs.values()))))]
+        if len(rows) == 1 or self._threads == 1:
+            return np.concatenate([self._compute(row, self._threads) for row in rows])
         with ThreadPoolExecutor(self._threads) as executor:
-            rows = (_row(inputs, i) for i in range(count))
-            return np.concatenate(list(executor.map(compute, rows)))
+            return np.concatenate(list(executor.map(lambda row: self._compute(row, 1), rows)))
 
-    def _interpreter(self, threads: int) -> _Signature:
+    def _compute(self, row: Inputs, threads: int) -> np.ndarray:
+        idle = self._idle.setdefault((os.getpid(), threads), deque())
+        try:
+            interpreter = idle.pop()
+        except IndexError:  # as many calls as there are interpreters run now
+            interpreter = self._open(threads)
+        output = interpreter(row)
+        idle.append(interpreter)
+        return output
+
+    def _open(self, threads: int) -> _Signature:
         try:
             return _Signature(self._content, threads)
         except (ValueError, RuntimeError) as error:
             raise SerKerasError(
                 self._path,
-                f"is not a model that LiteRT can run ({str(error).splitlines()[0]})",
+                f"is not a model that LiteRT can run ({_first_line(error)})",
                 "Take a fresh copy, or use --engine keras",
             ) from error
 
@@ -115,7 +133,9 @@ class _Signature:
             raise SerKerasError(
                 "ai-edge-litert", "is not installed", "pip install -r requirements.txt"
             ) from error
-        with console.native_silence():  # the runtime prints its delegate
+        # the runtime prints its delegate; only one thread at a time may redirect the output
+        lock = _OPENING.setdefault(os.getpid(), threading.Lock())
+        with lock, console.native_silence():
             interpreter = Interpreter(model_content=content, num_threads=threads)
             interpreter.allocate_tensors()
         self._interpreter = interpreter
@@ -135,6 +155,8 @@ class _Signature:
 class KerasEngine:
     """Engine that runs the Keras network itself: the reference for the light engine.
 
+    It may be called from several threads, which take turns.
+
     Args:
         network: Keras model with named inputs.
     """
@@ -144,37 +166,80 @@ class KerasEngine:
     def __init__(self, network: keras.Model):
         network.jit_compile = False  # XLA would compile for seconds before the first clip
         self._network = network
+        self._turn = threading.Lock()
+        self._process = os.getpid()
         self.shapes: dict[str, tuple[int | None, ...]] = {
             tensor.name: tuple(tensor.shape[1:]) for tensor in network.inputs
         }
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         """Return float32 (batch, classes) for a dict of arrays (batch, ...)."""
+        if os.getpid() != self._process:  # TensorFlow would wait for ever for its threads
+            problem = "does not work in a forked process"
+            raise SerKerasError("--engine keras", problem, "Load the model in that process")
         count = len(next(iter(inputs.values())))
         parts = (
             {name: values[start : start + self.batch_size] for name, values in inputs.items()}
             for start in range(0, count, self.batch_size)
         )
-        return np.concatenate([self._network.predict_on_batch(part) for part in parts])
+        with self._turn:
+            return np.concatenate([self._network.predict_on_batch(part) for part in parts])
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> KerasEngine:
-        """Return the engine of a network that was saved as a `.keras` file.
+    def load(
+        cls,
+        path: str | os.PathLike,
+        build: Callable[[], keras.Model],
+        arrays: Mapping[str, np.ndarray],
+    ) -> KerasEngine:
+        """Return the engine of a network whose weights were stored.
+
+        Args:
+            path: File of the weights, for errors.
+            build: Function that builds the network.
+            arrays: Its weights, as `weights_of` names them.
 
         Raises:
-            SerKerasError: Keras cannot read the file.
+            SerKerasError: The network cannot be built, or has other weights.
         """
-        with console.native_silence():
-            import keras
-
-            import ser_keras.layers  # noqa: F401  registers the layers that the file may use
+        keras = seeding.start_backend()
 
         try:
-            return cls(keras.saving.load_model(path, compile=False, safe_mode=True))
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
-            remedy = "Train it again with this version"
-            raise SerKerasError(path, f"cannot be loaded ({reason})", remedy) from error
+            # variables have names and shapes in this scope, and take no memory
+            with keras.StatelessScope(initialize_variables=False):
+                described = _named(build())
+            stored = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
+            needed = {name: (tuple(v.shape), str(v.dtype)) for name, v in described.items()}
+            if stored != needed:
+                names = [*needed, *stored]
+                other = next(name for name in names if needed.get(name) != stored.get(name))
+                problem = f"does not hold the weights of the recipe's network ({other[:80]!r})"
+                raise SerKerasError(path, problem, "Take a fresh copy, or train it again")
+            network = build()
+        except (ValueError, TypeError, OverflowError, ArithmeticError, LookupError) as error:
+            problem = f"the recipe's network cannot be built ({_first_line(error)})"
+            raise SerKerasError(path, problem, "Take a fresh copy, or train it again") from error
+        for name, variable in _named(network).items():
+            variable.assign(arrays[name])
+        return cls(network)
+
+
+def weights_of(network: keras.Model) -> dict[str, np.ndarray]:
+    """Return the weights of a network by number and name, such as `000 kernel`.
+
+    Layers are not named: Keras numbers them on through all networks of a process.
+    """
+    from keras import ops
+
+    return {name: ops.convert_to_numpy(v) for name, v in _named(network).items()}
+
+
+def _named(network: keras.Model) -> dict[str, keras.Variable]:
+    return {f"{i:03d} {variable.name}": variable for i, variable in enumerate(network.weights)}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no reason given"])[0][:200]
 
 
 def export(
@@ -196,24 +261,30 @@ def export(
         The largest difference between the two probabilities of an emotion, over all clips.
 
     Raises:
-        SerKerasError: The largest difference is above `TOLERANCE`, or the network cannot be
-            exported. No file is written then.
+        ExportError: The largest difference is above `TOLERANCE`, or the light engine cannot run the
+            network. No file is written.
+        SerKerasError: The disk is full or cannot be written.
     """
     import keras
 
-    with files.atomic(path) as partial:
+    with files.atomic(path) as partial, files.scratch(path):
         if keras.backend.backend() == "tensorflow":
-            convert(network, partial, quantize)
+            import tensorflow as tf  # for its errors: it writes files of its own
+
+            try:
+                convert(network, partial, quantize)
+            except (tf.errors.OpError, RuntimeError, ValueError) as error:
+                raise _not_exported(path, str(error)) from error
         else:
             _convert_in_process(network, partial, quantize)
-        light = LightEngine(partial)(inputs)
+        try:
+            light = LightEngine(partial)(inputs)
+        except SerKerasError as error:
+            raise ExportError(*error.args) from error
         difference = float(np.abs(light - KerasEngine(network)(inputs)).max())
         if not quantize and not difference <= TOLERANCE:
-            raise SerKerasError(
-                path,
-                f"the exported network differs from Keras by {difference:.2g}",
-                "Use --engine keras",
-            )
+            problem = f"the exported network differs from Keras by {difference:.2g}"
+            raise ExportError(path, problem, "Use --engine keras")
     return difference
 
 
@@ -240,25 +311,31 @@ def convert(network: keras.Model, path: str | os.PathLike, quantize: bool) -> No
 def _convert_in_process(network: keras.Model, path: Path, quantize: bool) -> None:
     """Convert a network in a separate process whose backend is TensorFlow."""
     import subprocess
-    import tempfile
 
-    with tempfile.TemporaryDirectory() as folder:
-        saved = Path(folder) / MODELS["keras"]
+    with files.scratch(path) as folder:
+        saved = folder / KERAS_FILE
         network.save(saved)
-        arguments = map(str, (files.SOURCE, saved, path, int(quantize)))
+        arguments = map(str, (files.SOURCE, saved, path, int(quantize), folder))
         command = [sys.executable, "-c", _CONVERTER, *arguments]
         try:
             subprocess.run(command, capture_output=True, text=True, check=True)
         except subprocess.CalledProcessError as error:
             reason = (error.stderr.strip().splitlines() or ["no reason given"])[-1]
-            problem = f"could not be exported by TensorFlow ({reason})"
-            raise SerKerasError(path, problem, "Use --engine keras") from error
+            raise _not_exported(path, reason) from error
+
+
+def _not_exported(path: str | os.PathLike, reason: str) -> Exception:
+    """Return the error for a network that TensorFlow did not export; a full disk is another one."""
+    if "No space left on device" in reason or "Disk quota exceeded" in reason:
+        return OSError(errno.ENOSPC, "No space left on device", os.fspath(path))
+    problem = f"could not be exported by TensorFlow ({reason.strip().partition(chr(10))[0]})"
+    return ExportError(path, problem, "Use --engine keras")
 
 
 _CONVERTER = """
-import os, sys
+import os, sys, tempfile
 os.environ["KERAS_BACKEND"] = "tensorflow"
-root, saved, path, quantize = sys.argv[1:]
+root, saved, path, quantize, tempfile.tempdir = sys.argv[1:]
 sys.path.insert(0, root)
 import keras
 import ser_keras.layers

@@ -1,8 +1,7 @@
 """Fitting a recipe's network on a Split: feeding, callbacks, checkpoint, resume.
 
-The loop is our own, over Keras's training step and Keras's callbacks: all that an epoch draws
-(order, dropout) depends on the seed and the epoch alone, so a resumed run and an uninterrupted one
-end with the same weights.
+The loop is our own, over Keras's training step and callbacks: what an epoch draws (order, dropout)
+depends on seed and epoch alone, so a resumed run ends with the weights of an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_keras import batches, console, files, jax_epoch, metrics, seeding
+from ser_keras import batches, console, files, jax_epoch, metrics, seeding, tensors
 from ser_keras.augment import Augmentation
 from ser_keras.batches import Normalization
 from ser_keras.errors import SerKerasError
@@ -26,6 +25,7 @@ from ser_keras.recipes import Recipe, Training
 
 CHECKPOINT = "checkpoint"
 _LAST, _BEST = "last.npz", "best.npz"
+_COLUMNS = "epoch loss accuracy val_loss val_accuracy val_macro_f1 learning_rate seconds".split()
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ def fit(
 ) -> Fitted:
     """Return the recipe's network, fitted on the training clips of a split.
 
-    The state after each epoch is stored in `folder/checkpoint`. If there is one already, training
-    resumes from it. A checkpoint may come from another machine and from another backend of Keras.
+    The state after each epoch is stored in `folder/checkpoint`, from which training resumes. It may
+    come from another machine and from another backend of Keras.
 
     Args:
         recipe: Recipe of the network and its training.
@@ -79,9 +79,7 @@ def fit(
         SerKerasError: The loss is no longer finite, or the checkpoint belongs to another network.
         KeyboardInterrupt: Ctrl-C was pressed; the last finished epoch is stored.
     """
-    with console.native_silence():
-        import keras
-
+    keras = seeding.start_backend()
     keras.utils.clear_session(free_memory=False)  # layer names count from 1 in every run
     if deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -110,7 +108,7 @@ def fit(
     seconds_before = sum(row["seconds"] for row in checkpoint.history)
     if checkpoint.history:
         console.say(f"Resuming after epoch {len(checkpoint.history)}.")
-        if not _is_over(network, checkpoint.history, recipe.training):
+        if not (network.stop_training or len(checkpoint.history) >= recipe.training.epochs):
             checkpoint.load(_LAST)
     _train(network, train_feed, validation_feed, recipe.training, checkpoint, callbacks, seed)
     checkpoint.load(_BEST)
@@ -270,10 +268,6 @@ def _callbacks(network, training: Training) -> list:
     return callbacks
 
 
-def _is_over(network, history: list[dict], training: Training) -> bool:
-    return network.stop_training or len(history) >= training.epochs
-
-
 def _best_row(history: list[dict], training: Training) -> dict:
     sign = 1 if training.monitor == "val_loss" else -1
     return min(history, key=lambda row: sign * row[training.monitor])  # the first of equals
@@ -284,7 +278,7 @@ def _train(network, train, validation, training, checkpoint, callbacks, seed) ->
     compiled = None
     if train.inputs is not None and jax_epoch.is_faster():
         compiled = jax_epoch.compile_epoch(network, train.inputs, train.targets, train.batch_size)
-    while not _is_over(network, checkpoint.history, training):
+    while not network.stop_training and len(checkpoint.history) < training.epochs:
         epoch, start = len(checkpoint.history), time.perf_counter()
         if epoch < training.warmup_epochs:
             share = (epoch + 1) / training.warmup_epochs
@@ -357,20 +351,28 @@ class _Checkpoint:
         self.history: list[dict] = []  # rows of the finished epochs
         self.environments: list[dict] = []
         if (folder / _LAST).exists():
-            with self._open(_LAST) as arrays:
-                if "progress" not in arrays:
-                    raise self._refusal(_LAST, "was written by another version of this package")
-                progress = json.loads(str(arrays["progress"]))
-            self.history, self.environments = progress["history"], progress["environments"]
+            try:
+                (text,) = tensors.read_npz(folder / _LAST, {"progress": ()}, "U").values()
+                progress = json.loads(str(text))
+                self.history, self.environments = progress["history"], progress["environments"]
+                rows = [[row[column] for column in _COLUMNS] for row in self.history]
+                keys = [set(each) for each in self.environments if environment]
+                counted = [row[0] for row in rows] == [*range(1, 1 + len(rows))]
+                numbers = all({*map(type, row)} <= {int, float} for row in rows)
+                if not (counted and numbers) or any(each != set(environment) for each in keys):
+                    raise ValueError("its history has another form")
+            except (SerKerasError, ValueError, LookupError, TypeError, RecursionError) as error:
+                raise self._refusal(_LAST, error) from error
 
     def load(self, name: str) -> None:
         """Assign the variables of a file to the network and, of the last state, its optimizer."""
-        with self._open(name) as file:
-            arrays = [file[str(i)] for i in range(len(file.files) - 1)]
         variables = self._variables(name)
-        if [tuple(variable.shape) for variable in variables] != [x.shape for x in arrays]:
-            raise self._refusal(name, "belongs to another network")
-        for variable, array in zip(variables, arrays, strict=True):
+        shapes = {str(i): tuple(variable.shape) for i, variable in enumerate(variables)}
+        try:
+            arrays = tensors.read_npz(self._folder / name, shapes)
+        except (SerKerasError, ValueError) as error:
+            raise self._refusal(name, error) from error
+        for variable, array in zip(variables, arrays.values(), strict=True):
             variable.assign(array)
 
     def save(self, row: dict, is_best: bool) -> None:
@@ -390,11 +392,7 @@ class _Checkpoint:
         optimizer = self._network.optimizer.variables if name == _LAST else []
         return [*self._network.variables, *optimizer]
 
-    def _open(self, name: str):
-        try:
-            return np.load(self._folder / name, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise self._refusal(name, "cannot be read") from error
-
-    def _refusal(self, name: str, problem: str) -> SerKerasError:
+    def _refusal(self, name: str, error: Exception) -> SerKerasError:
+        reason = getattr(error, "problem", str(error)[:80])
+        problem = f"is damaged, of another network or another version of this package ({reason})"
         return SerKerasError(self._folder / name, problem, "Train again with --fresh")

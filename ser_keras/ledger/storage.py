@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import files, runs
+from ser_keras import files, plain, runs
 from ser_keras.errors import SerKerasError
 from ser_keras.runs import Run
 
@@ -28,7 +28,7 @@ LEDGER = files.RESULTS / "ledger"
 RECORDS, PREDICTIONS, HISTORY = "runs.jsonl", "predictions.csv", "history.csv"
 DECIMALS = 4  # of probabilities, more where two classes would become equal
 _NUMBERS = ["fold", "seed", "repeat"]  # which run of a row
-_MAX_BYTES = 1 << 26  # of runs.jsonl
+_MAX_BYTES = 1 << 26  # of each of the three files
 
 
 def read(folder: Path) -> list[Run]:
@@ -54,15 +54,15 @@ def read_row(folder: Path) -> list[Run]:
     path = folder / RECORDS
     if not path.is_file():
         return []
-    if path.stat().st_size > _MAX_BYTES:
-        raise SerKerasError(path, f"is larger than {_MAX_BYTES} bytes", "Take a fresh copy")
     records = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            records.append(Run.from_json(json.loads(line), folder))
-    except (OSError, ValueError, RecursionError) as error:
-        problem = f"line {len(records) + 1} is no JSON object"
-        raise SerKerasError(path, problem, "Take a fresh copy of the row") from error
+    lines = plain.read_plain(path, _MAX_BYTES).splitlines()
+    for number, line in enumerate(lines, 1):
+        try:
+            value = files.parse_json(line, path)
+        except SerKerasError as error:
+            problem = f"line {number} is no JSON object"
+            raise SerKerasError(path, problem, "Take a fresh copy of the row") from error
+        records.append(Run.from_json(value, folder))
     return records
 
 
@@ -157,13 +157,24 @@ def _of_run(run: Run, name: str) -> pd.DataFrame:
     path = run.folder / name
     numeric = {"fold": int, "seed": int, "repeat": int}
     words = dict.fromkeys(("path", "speaker", "emotion", "text", "role", "predicted"), "string")
+    plain.open_plain(path, _MAX_BYTES).close()  # pandas would wait for a pipe
     table = files.read_csv(path, dtype=numeric | words)
-    if not is_kept(run):
+    kept = is_kept(run)
+    classes = [f"p_{label}" for label in run.test.labels] if name == PREDICTIONS else []
+    needed = [*words, *classes] if name == PREDICTIONS else ["epoch", "loss", "val_loss"]
+    needed = [*needed, *_NUMBERS] if kept else needed
+    missing = [c for c in needed if c not in table and not (kept and c == "predicted")]
+    if missing:
+        problem = f"has no column {', '.join(missing[:5])}"
+        raise SerKerasError(path, problem, "Take a fresh copy, or train the run again with --fresh")
+    if not all(kind.kind in "fi" for kind in table[[c for c in needed if c not in words]].dtypes):
+        problem = "has words where numbers belong"
+        raise SerKerasError(path, problem, "Take a fresh copy, or train the run again with --fresh")
+    if not kept:
         return table
     own = (table[_NUMBERS] == list(_number(run))).all(axis=1)
     table = table[own].drop(columns=_NUMBERS).reset_index(drop=True)
     if name == PREDICTIONS:
-        classes = [column for column in table.columns if column.startswith("p_")]
         predicted = table[classes].idxmax(axis=1).str.removeprefix("p_").astype("string")
         table.insert(table.columns.get_loc(classes[0]), "predicted", predicted)
     return table

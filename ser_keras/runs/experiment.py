@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,11 +143,13 @@ def run(
             key, recipe, index, split, store, fitted, pipeline, validation, test, predictions
         )
         evidence.save_bundle(trained, folder, options.quantize)
-        evidence.draw_attention(trained, folder)
+        with _pictures():
+            evidence.draw_attention(trained, folder)
         evidence.write_tables(trained, folder)
         seconds = round(time.perf_counter() - begun + fitted.seconds_before, 1)
         sealed = evidence.record(trained, _baselines(split, named, predictions), seconds, folder)
-        evidence.draw(sealed, folder)
+        with _pictures():
+            evidence.draw(sealed, folder)
         sealed.write()
         files.remove(folder / training.CHECKPOINT)
         return sealed
@@ -273,6 +276,15 @@ def _of_known_emotions(recipe: Recipe, index: corpora.Index) -> corpora.Index:
     return known
 
 
+@contextlib.contextmanager
+def _pictures() -> Iterator[None]:
+    """Let a run end well without a picture that cannot be drawn or written."""
+    try:
+        yield
+    except SerKerasError as error:
+        console.warn(f"A picture is missing: {error}")
+
+
 def _check_leaks(index: corpora.Index, split: Split, cache: Path) -> None:
     """Print what the sides of the split share, and refuse what its protocol forbids."""
     fingerprints = None
@@ -281,7 +293,7 @@ def _check_leaks(index: corpora.Index, split: Split, cache: Path) -> None:
         paths = [index.locate(path) for path in split.table["path"]]
         fingerprints.fill(paths, list(split.table["content"]), strict=True, title="fingerprints")
     report = leakage.check(split, fingerprints)
-    console.say(report.table())
+    console.say(*report.table().split("\n"))
     leakage.enforce(report, split)
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import NamedTuple
 
-from ser_keras import augment, files, recipes
+from ser_keras import augment, files, recipes, splits
 from ser_keras.errors import SerKerasError
 
+_CORPUS = r"[A-Za-z0-9][A-Za-z0-9_+-]{0,199}"
 _LONGEST_NAME = 100  # characters; file systems end at 255 bytes, some tools much earlier
 
 
@@ -179,6 +180,14 @@ class RunKey:
         for name in names:
             if type(value[name]) is not types.get(name, str):
                 raise SerKerasError(f"run {name}", f"cannot be {value[name]!r}", "Train it again")
+        if not re.fullmatch(_CORPUS, value["corpus"]) or value["protocol"] not in splits.PROTOCOLS:
+            # the three are names of folders
+            problem = "names no corpus or protocol of this package"
+            raise SerKerasError("run", problem, "Train it again")
+        if value["recipe"] not in recipes.names():
+            raise SerKerasError("run recipe", "is none of this package", "Train it again")
+        if not all(0 <= value[name] < 2**63 for name in ("fold", "seed")):
+            raise SerKerasError("run", "has no plausible fold and seed", "Train it again")
         if not all(isinstance(change, str) and "=" in change for change in value["overrides"]):
             raise SerKerasError("run overrides", "are not KEY=VALUE", "Train it again")
         return cls(**{**value, "overrides": tuple(value["overrides"])})

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ser_keras import console, engines, files, training
+from ser_keras import engines, files, seeding, training
 
 BASELINE_PACKAGES = ("numpy", "scipy", "librosa", "soundfile", "soxr", "scikit-learn", "opensmile")
 PACKAGES = (
@@ -42,9 +42,7 @@ class Environment:
     @classmethod
     def here(cls, deterministic: bool) -> Environment:
         """Return the environment of this process."""
-        with console.native_silence():  # native code announces itself when it is imported
-            import keras
-
+        keras = seeding.start_backend()
         return cls(
             python=platform.python_version(),
             packages=versions(PACKAGES),

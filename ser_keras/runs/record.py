@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any, cast
 
 from ser_keras import files, metrics
 from ser_keras.errors import SerKerasError
@@ -196,7 +201,7 @@ class Run:
         try:
             environments = [value["environment"], *value["resumed_in"]]
             plain = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-            return cls(
+            run = cls(
                 **plain
                 | {
                     "key": RunKey.from_json(value["run"]),
@@ -215,9 +220,17 @@ class Run:
                     "folder": folder,
                 }
             )
-        except (KeyError, TypeError, AttributeError) as error:
-            problem = f"is not a record as this version writes it ({error})"
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            problem = f"is not a record as this version writes it ({str(error)[:200]})"
             raise SerKerasError(path, problem, _AGAIN) from error
+        wrong = [
+            f.name for f in fields(cls) if not _fits(getattr(run, f.name), _types(cls)[f.name])
+        ]
+        tables = [run.validation, run.test, *(each.scores for each in run.baselines.values())]
+        if wrong or not all(map(_is_whole, tables)):
+            problem = f"is not a record as this version writes it ({', '.join(wrong) or 'scores'})"
+            raise SerKerasError(path, problem, _AGAIN)
+        return run
 
     def write(self) -> None:
         """Seal the run folder with the record."""
@@ -233,3 +246,45 @@ def read(folder: Path) -> Run | None:
     if not (folder / SEAL).is_file():
         return None
     return Run.from_json(files.read_json(folder / SEAL), folder)
+
+
+_types: Callable[[Any], dict[str, Any]] = functools.cache(typing.get_type_hints)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Return whether a value that was read from JSON is of the type that a field has."""
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if dataclasses.is_dataclass(kind):
+        hints = _types(kind)
+        return isinstance(value, cast(type, kind)) and all(
+            _fits(getattr(value, f.name), hints[f.name]) for f in fields(kind)
+        )
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, part) for part in parts)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            _fits(key, parts[0]) and _fits(item, parts[1]) for key, item in value.items()
+        )
+    if origin in (list, tuple):
+        return isinstance(value, origin) and all(_fits(item, parts[0]) for item in value)
+    if kind is float:
+        return type(value) in (int, float)
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+
+
+def _is_whole(scores: Scores) -> bool:
+    """Return whether scores have a row for each label, and counts of clips."""
+    n, bins = len(scores.labels), scores.calibration.get("bins")
+    return (
+        n > 0
+        and scores.n > 0
+        and [*scores.per_class] == [*scores.labels]
+        and all(
+            {"precision", "recall", "f1", "n"} <= row.keys() for row in scores.per_class.values()
+        )
+        and [len(row) for row in scores.confusion] == n * [n]
+        and _fits(bins, list[dict[str, float]])
+        and _fits(scores.calibration.get("ece"), float)
+    )

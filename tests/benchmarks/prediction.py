@@ -15,7 +15,7 @@ import numpy as np
 
 from ser_keras import audio, engines, files
 from ser_keras.bundle import load_bundle
-from ser_keras.engines import MODELS, LightEngine
+from ser_keras.engines import KERAS_FILE, MODELS, LightEngine
 from ser_keras.features import extract
 from tests.benchmarks.rows import Measurement, Row
 from tests.benchmarks.setting import Setting
@@ -127,7 +127,7 @@ def _main(task: str, model: str, inputs: str, *out: str) -> None:
 
     import ser_keras.layers  # noqa: F401  registers them
 
-    network = keras.saving.load_model(Path(model) / MODELS["keras"])
+    network = keras.saving.load_model(Path(model) / KERAS_FILE)
     with np.load(inputs) as stored:
         clips = dict(stored)
     if task == "export":

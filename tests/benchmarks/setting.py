@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ser_keras import console, corpora, files, runs
 from ser_keras.bundle import MANIFEST
-from ser_keras.engines import MODELS
+from ser_keras.engines import KERAS_FILE, MODELS
 from ser_keras.recipes import get
 from tests.benchmarks.timing import fresh
 
@@ -48,7 +48,7 @@ class Setting:
     @functools.cached_property
     def model(self) -> Path:
         """Folder of the newest run of RECIPE, or of one that is now trained for one epoch."""
-        needed = (MANIFEST, MODELS["keras"], MODELS["light"])
+        needed = (MANIFEST, KERAS_FILE, MODELS["light"])
         seals = (runs.RUNS / RECIPE.name).glob(f"*/*/{runs.SEAL}")
         trained = [seal for seal in seals if all((seal.parent / name).is_file() for name in needed)]
         if trained:

@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ser_keras import recipes
+from ser_keras import engines, recipes
 from ser_keras.batches import Normalization
 from ser_keras.corpora import emotions
 from ser_keras.prediction import Pipeline
-from tests.recipes.networks import clips, inputs, network, probabilities
+from tests.recipes.networks import CHEAP, clips, inputs, network, probabilities
 
 NAMES = recipes.names()
 # the convolutions of attention-* see no mask, even corrected: their padding is always zero
@@ -76,8 +76,17 @@ def test_a_correction_keeps_classes_and_features_and_says_what_it_mends(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_its_saved_network_passes_the_look_into_the_archive(name, tmp_path):
-    from ser_keras import bundle
+def test_its_network_is_built_anew_from_its_record_and_its_weights(name):
+    recipe = recipes.get(name)
+    shapes = recipe.batch.shapes(recipe.features.n_features)
+    record, weights = recipe.to_json(), engines.weights_of(network(name))
+    arguments = {**record["model"], **CHEAP.get(name, {})}
+    build = recipes.builder(record["network"], arguments, shapes)
+    make = partial(build, shapes, len(recipe.emotions))
+    again = engines.KerasEngine.load("weights.safetensors", make, weights)
+    assert again.shapes
 
-    network(name).save(tmp_path / "model.keras")
-    bundle.inspect_archive(tmp_path / "model.keras")
+
+def test_each_argument_of_a_network_that_is_a_number_of_layers_is_known_as_one():
+    arguments = {key.partition(".")[2] for name in NAMES for key in recipes.get(name).settings()}
+    assert arguments >= recipes.COUNTS

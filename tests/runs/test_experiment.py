@@ -37,7 +37,8 @@ def test_a_finished_run_holds_its_evidence_and_nothing_else(tiny_run):
         (
             "attention.png bundle.json confusion_matrix_test.png confusion_matrix_validation.png "
             "history.csv metrics.json model.keras model.tflite "
-            "model_summary.txt predictions.csv reliability.png split.csv training_history.png"
+            "model_summary.txt predictions.csv reliability.png split.csv training_history.png "
+            "weights.safetensors"
         ).split()
     )
 
@@ -77,7 +78,7 @@ def test_predictions_agree_with_the_scores(tiny_run):
 
 def test_nothing_of_a_run_is_a_pickle(tiny_run):
     for path in tiny_run.folder.iterdir():
-        assert path.suffix in {".csv", ".json", ".txt", ".png", ".keras", ".tflite"}
+        assert path.suffix in {".csv", ".json", ".txt", ".png", ".keras", ".tflite", ".safetensors"}
         assert not path.read_bytes().startswith(b"\x80")
 
 
