@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras import console, corpora, files, leakage
-from ser_keras.audit import clips, foreign
+from ser_keras.audit import foreign
 from ser_keras.audit.foreign import Listing
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.leakage import KINDS, LeakageReport, Pair
@@ -65,7 +65,8 @@ class Audit:
     @property
     def rung(self) -> str:
         """The protocol that the split amounts to: "random" (speakers and texts are shared),
-        "text", "speaker", "speaker-text", or "unknown". An unknown kind counts as shared."""
+        "text", "speaker", "speaker-text", or "unknown". It is unknown where the speakers are; texts
+        that are not known count as shared."""
         return _rung(self.shared("speaker"), self.shared("text"))
 
     @property
@@ -95,20 +96,19 @@ class Audit:
         return f"{n} of {len(side.dropna(subset=[kind]).drop_duplicates(key))}"
 
     def failures(self, forbid: Iterable[str] = FORBIDDEN) -> tuple[str, ...]:
-        """Return the forbidden kinds that are shared; speakers and texts also if not known."""
+        """Return the forbidden kinds that are shared or not known; names alone tell no sounds."""
         shared = {kind: self.shared(kind) for kind in KINDS if kind in forbid}
-        return tuple(
-            kind for kind, yes in shared.items() if yes or (yes is None and kind not in FORBIDDEN)
-        )
+        unsure = [kind for kind in KINDS if kind not in FORBIDDEN or self.skipped]
+        return tuple(k for k, yes in shared.items() if yes or (yes is None and k in unsure))
 
     def sentences(self) -> list[str]:
         """Return the findings and the remedies, each a sentence."""
         counts = ", ".join(f"{n} {role}" for role, n in self.listing.counts().items())
         texts = [f"{self.listing.name} ({self.listing.form}): {counts}"]
+        unheard = console.count(len(self.skipped), "clip")
         if self.skipped:
-            unread = console.count(len(self.skipped), "clip")
             reasons = (f"{file.path} {file.reason}" for file in self.skipped)
-            texts.append(f"{unread} could not be read: {console.listed(reasons)}")
+            texts.append(f"{unheard} could not be heard: {console.listed(reasons)}")
         for kind, noun in KINDS.items():
             n = self.report.test[kind]
             if n:
@@ -116,6 +116,8 @@ class Audit:
                 finding = f"test and the other sides share {n}: {'; '.join(pairs)}"
             elif n == 0:
                 finding = "test and the other sides share none"
+            elif kind in FORBIDDEN and self.skipped:
+                finding = f"unknown, because {unheard} could not be heard"
             elif kind in FORBIDDEN:
                 finding = "not compared, because the sound files were not read"
             else:
@@ -127,7 +129,11 @@ class Audit:
             if pairs:
                 sounds = console.count(len(pairs), "sound")
                 texts.append(f"{sounds} under two {kind}s: {'; '.join(pairs[:5])}")
-        rung = f"What it measures: {self.measures} (protocol {self.rung})"
+        rung = f"What it measures: {self.measures}"
+        if self.rung != "unknown":
+            rung += f" (protocol {self.rung})"
+            if self.skipped:
+                rung += ", by the labels and the clips that could be heard"
         if self.rung_by_labels not in (self.rung, "unknown"):
             rung += f"; without the shared sounds it would be protocol {self.rung_by_labels}"
         return [f"{text}." for text in [*texts, rung, *self._remedies()]]
@@ -155,6 +161,8 @@ class Audit:
 
     def _remedies(self) -> list[str]:
         remedies = []
+        if self.skipped:
+            remedies.append("Name the folder of the missing clips with --data, or mend the list")
         if self.report.test["content"] or self.report.test["near"]:
             remedies.append("Leave one clip of each such pair out of training")
         if self.renamed:
@@ -176,6 +184,7 @@ def audit(
     cache: str | os.PathLike = files.CACHE,
     sound: bool = True,
     fold: str | None = None,
+    roles: Mapping[str, str] | None = None,
     jobs: int | None = None,
 ) -> Audit:
     """Return what the sides of a split share.
@@ -186,12 +195,13 @@ def audit(
         cache: Folder in which the facts about each file are remembered.
         sound: Whether to compare the sound files; if not, copies are recognised by name alone.
         fold: Fold to test on, as in `foreign.read`.
+        roles: Role of each value of a column, as in `foreign.read`.
         jobs: Number of threads; None for one per core, at most 8.
 
     Raises:
         SerKerasError: The list cannot be read (see `foreign.read`), or none of its clips can.
     """
-    listing = foreign.read(paths, data, fold=fold)
+    listing = foreign.read(paths, data, fold=fold, roles=roles)
     table = listing.table
     if not sound:  # copies are recognised by the facts in their names
         table = table.assign(content=table["identity"])
@@ -233,7 +243,7 @@ def against(
     import pandas as pd
 
     learned = list(learned)
-    by_name = clips.read_names(list(recordings))
+    by_name = corpora.read_names(list(recordings))
     stranger = (None, corpora.Parsed(None, ""))
     test = [
         (path, name, parsed.speaker, parsed.text, "test", content)
@@ -255,10 +265,10 @@ def against(
 
 
 def _rung(speaker: bool | None, text: bool | None) -> str:
+    if speaker is None or (speaker and text is None):
+        return "unknown"
     disjoint = [kind for kind, yes in (("speaker", speaker), ("text", text)) if yes is False]
-    if disjoint:
-        return "-".join(disjoint)
-    return "random" if speaker and text else "unknown"
+    return "-".join(disjoint) or "random"
 
 
 def _without_zeros(counts: dict, kinds: Iterable[str]) -> dict:
@@ -290,15 +300,19 @@ def _result(
     sound: bool,
     skipped: Iterable[Skipped] = (),
 ) -> Audit:
-    """Return the audit; nothing shared is "not known" where speakers or texts are missing."""
+    """Return the audit; nothing shared is "not known" where speakers, texts or sounds are missing.
+
+    A clip that was not heard may be a copy of any other.
+    """
+    skipped = tuple(skipped)
     listing = dataclasses.replace(listing, table=table)
     unknown = {kind: int(table[kind].isna().sum()) for kind in ("speaker", "text")}
     incomplete = [kind for kind, n in unknown.items() if n]
-    test, validation = (
-        _without_zeros(side, incomplete) for side in (report.test, report.validation)
-    )
-    report = LeakageReport(test, validation, report.pairs)
-    return Audit(listing, report, _renamed(table, report), unknown, sound, tuple(skipped))
+    unheard = set(table.loc[table["content"].isna(), "role"]) if skipped else set()
+    test = _without_zeros(report.test, [*incomplete, *(FORBIDDEN if unheard else ())])
+    inner = [*incomplete, *(FORBIDDEN if unheard - {"test"} else ())]
+    report = LeakageReport(test, _without_zeros(report.validation, inner), report.pairs)
+    return Audit(listing, report, _renamed(table, report), unknown, sound, skipped)
 
 
 def _renamed(table: pd.DataFrame, report: LeakageReport) -> tuple[Pair, ...]:
@@ -364,7 +378,7 @@ def _learned_rows(split: str | os.PathLike, corpus: str) -> list[tuple]:
         return [(os.fspath(split), None, None, None, "train", None)]
     table = Split.read(split).table
     table = table[table["role"] != "test"]
-    by_name = clips.read_names(list(table["path"]))  # a pooled list has clips of several corpora
+    by_name = corpora.read_names(list(table["path"]))  # a pooled list has clips of several corpora
     return [
         (path, by_name.get(path, (corpus,))[0], speaker, text, "train", None)
         for path, speaker, text in zip(table["path"], table["speaker"], table["text"], strict=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,27 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MAX_FOLDERS = 200_000  # below one folder; large corpora have a folder for each video
-
-
-def read_names(paths: list[str]) -> dict[str, tuple[str, corpora.Parsed]]:
-    """Return path -> (corpus, facts) of the clips that are named as in a known corpus.
-
-    A name that fits several corpora counts for the corpus that most of the paths fit.
-
-    Example:
-        >>> read_names(["x/OAF_back_sad.wav", "interview.wav"])["x/OAF_back_sad.wav"][0]
-        'tess'
-    """
-    known = [corpus for corpus in map(corpora.get, corpora.names()) if not corpus.place]
-    readings = {
-        corpus.name: {path: parsed for path in paths if (parsed := corpus.parse(posix(path)))}
-        for corpus in known
-    }
-    best: dict[str, tuple[str, corpora.Parsed]] = {}
-    for name in sorted(readings, key=lambda name: -len(readings[name])):
-        for path, parsed in readings[name].items():
-            best.setdefault(path, (name, parsed))
-    return best
 
 
 def identity(corpus: str, parsed: corpora.Parsed) -> str:
@@ -72,8 +53,9 @@ def locate(table: pd.DataFrame, data: Path, notes: list[str]) -> pd.DataFrame:
     bases = [data, *homes.values(), *(home.parent for home in homes.values()), Path()]
     located: list[str | None] = []
     for path, at in zip(table["path"].map(posix), table["at"], strict=True):
-        places = (Path(base, path) for base in (at, *bases))
-        located.append(next((str(place) for place in places if place.is_file()), None))
+        spelt = dict.fromkeys((path, corpora.composed(path), unicodedata.normalize("NFD", path)))
+        places = (os.path.join(base, name) for base in (at, *bases) for name in spelt)
+        located.append(next((place for place in places if os.path.isfile(place)), None))
     missing = located.count(None)
     if missing and data.is_dir():
         by_name = _by_name(data, homes, notes)
@@ -107,4 +89,4 @@ def _by_name(
 
 
 def _stem(path: str) -> str:
-    return posix(path).rpartition("/")[2].rpartition(".")[0].lower()
+    return corpora.composed(posix(path).rpartition("/")[2].rpartition(".")[0].lower())

@@ -1,4 +1,4 @@
-"""Reads splits that others wrote: CSV, JSON lines, folders, or a run of this package.
+"""Reads splits that others wrote: lists (see `lists`), folders, or a run of this package.
 
 Speakers and texts that a list does not give are read from names as in known corpora. Each guess is
 noted. Nothing is judged here, and no sound file is opened.
@@ -6,30 +6,26 @@ noted. Nothing is judged here, and no sound file is opened.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import console, files
-from ser_keras.audit import clips
+from ser_keras import console, corpora, files
+from ser_keras.audit import clips, lists, spellings
 from ser_keras.errors import SerKerasError
 from ser_keras.splits import ROLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROLE_OF = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev", "devel", "development"), "validation"),
-    **dict.fromkeys(("test", "testing", "tst", "eval", "evaluation"), "test"),
-}
 _PATHS_AT = "path filepath filename file wav wavpath wavfile audio audiopath audiofile clip"
-_TEXTS_AT = "text textid sentence sentenceid statement transcript transcription wording word"
+_TEXTS_AT = (
+    "text textid sentence sentenceid statement transcript transcription wording word wrd words"
+)
 _COLUMNS = {  # spellings without capitals, blanks and signs; the first that is present counts
     "path": f"{_PATHS_AT} recording uri name key id",
     "speaker": "speaker speakerid spk spkid spkr actor actorid voice subject subjectid talker",
@@ -37,10 +33,9 @@ _COLUMNS = {  # spellings without capitals, blanks and signs; the first that is 
     "corpus": "corpus dataset database",
     "start": "start starttime offset begin onset",
 }
-_ROLES_AT = "role split set subset partition usage part fold side".split()
-_FOLDS_AT = "fold foldid cvfold session split".split()
-_JSON_LINES = {".jsonl", ".ndjson", ".jsonlines"}
-_LISTS = {".csv", ".tsv", *_JSON_LINES}
+_ROLES_AT = "role split set subset partition usage part side".split()
+_FOLDS_AT = "fold foldid cvfold session".split()
+_MOST_SIDES = 20  # a column with more values tells neither sides nor folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +44,7 @@ class Listing:
 
     Args:
         name: Path of the list.
-        form: Form of the list: "CSV", "JSON lines", "folder" or "run".
+        form: Form of the list: "CSV", "JSON lines", "JSON", "folder" or "run".
         table: One row per listed clip: path as listed, corpus, speaker, text, role, file (<NA> if
             it was not found) and identity (a hash of the facts in the name, which two copies of a
             clip of a known corpus share; for other clips a hash of the path).
@@ -71,6 +66,7 @@ def read(
     data: str | os.PathLike = files.DATA,
     *,
     fold: str | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> Listing:
     """Return the split in a list, folder or run.
 
@@ -80,6 +76,8 @@ def read(
         data: Folder below which clips are searched that are not where the list says.
         fold: Name of the fold to test on, if the list numbers folds and has no roles; None for the
             first fold.
+        roles: Role of each value of a column, as `lists.read_roles` returns them, if the list has
+            numbers or words of its own there.
 
     Raises:
         SerKerasError: A path does not exist, no form is recognised, or a side has no clips.
@@ -95,25 +93,25 @@ def read(
     if len(given) == 1 and path.is_dir():
         if (path / "split.csv").is_file():
             is_run = (path / "bundle.json").is_file() or (path / "metrics.json").is_file()
-            form, table = "run" if is_run else "CSV", _read_lists([path / "split.csv"], fold, notes)
+            form = "run" if is_run else "CSV"
+            table = _read_lists([path / "split.csv"], fold, roles, notes)
         elif sides := _side_folders(path):
             form, table = "folder", _read_folders(path, sides, notes)
         else:
-            lists = [file for file in sorted(path.iterdir()) if _role_of_name(file)]
-            groups = grouped(file for file in lists if file.suffix.lower() in _LISTS)
+            groups = grouped(_lists_in(path))
             if len(groups) != 1:
                 problem = "is no split: it has no train/ and test/, no split.csv, no list per side"
                 raise SerKerasError(path, problem, "Name a list, or such a folder")
-            return read(groups[0], data, fold=fold)
+            return read(groups[0], data, fold=fold, roles=roles)
     else:
-        form = "JSON lines" if path.suffix.lower() in _JSON_LINES else "CSV"
-        table = _read_lists(_with_siblings(given, notes), fold, notes)
+        form = lists.form_of(path)
+        table = _read_lists(_with_siblings(given, notes), fold, roles, notes)
     if table.empty:
         raise SerKerasError(path, "holds no sound files", "Check the folder")
     table = _labelled(table, notes)
     table = clips.locate(table, Path(data), notes)
-    roles = set(table["role"])
-    if "test" not in roles and "validation" in roles:
+    there = set(table["role"])
+    if "test" not in there and "validation" in there:
         notes.append("There is no test side, so validation is taken for it")
         table = table.assign(role=table["role"].replace("validation", "test"))
     for role in ("train", "test"):
@@ -131,9 +129,20 @@ def grouped(paths: Iterable[str | os.PathLike]) -> list[list[Path]]:
     """
     groups: dict[object, list[Path]] = {}
     for path in map(Path, paths):
-        one_side = path.suffix.lower() in _LISTS and _role_of_name(path)
+        one_side = path.suffix.lower() in lists.SUFFIXES and _role_of_name(path)
         groups.setdefault(_without_role(path) if one_side else path, []).append(path)
     return list(groups.values())
+
+
+def _lists_in(folder: Path) -> list[Path]:
+    """Return the lists of one side each in a folder; of a list in several forms, the first form."""
+    there = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.name[0] != "." and path.suffix.lower() in lists.SUFFIXES and _role_of_name(path)
+    ]
+    there.sort(key=lambda path: lists.SUFFIXES.index(path.suffix.lower()))
+    return sorted({path.stem: path for path in reversed(there)}.values())
 
 
 def _side_folders(root: Path) -> dict[Path, str]:
@@ -152,7 +161,7 @@ def _read_folders(root: Path, sides: dict[Path, str], notes: list[str]) -> pd.Da
         for folder, role in sides.items()
         for path in clips.sounds(folder, notes)
     ]
-    return _frame(rows)
+    return lists.frame(rows)
 
 
 def _with_siblings(paths: list[Path], notes: list[str]) -> list[Path]:
@@ -164,6 +173,7 @@ def _with_siblings(paths: list[Path], notes: list[str]) -> list[Path]:
         other
         for other in sorted(path.parent.iterdir())
         if other.suffix == path.suffix
+        and other.name[0] != "."
         and other != path
         and _role_of_name(other)
         and _without_role(other) == _without_role(path)
@@ -179,18 +189,19 @@ def _words(name: str) -> list[str]:
 
 def _role_of_name(path: Path) -> str | None:
     """Return the role in a list's name, if it has exactly one."""
-    roles = {_ROLE_OF[word] for word in _words(path.stem) if word in _ROLE_OF}
+    roles = {lists.ROLE_OF[word] for word in _words(path.stem) if word in lists.ROLE_OF}
     return roles.pop() if len(roles) == 1 else None
 
 
 def _without_role(path: Path) -> tuple:
-    return path.parent, *("*" if word in _ROLE_OF else word for word in _words(path.name))
+    words = ("*" if word in lists.ROLE_OF else word.strip("_- ") for word in _words(path.name))
+    return path.parent, *words
 
 
 def _roles(values: Iterable[str]) -> list[str | None]:
     """Return the role of each spelling; `eval` is validation if another side is the test."""
     words = [value.strip().lower() for value in values]
-    roles = [_ROLE_OF.get(word) for word in words]
+    roles = [lists.ROLE_OF.get(word) for word in words]
     if "test" in words and "validation" not in roles:
         roles = [
             "validation" if word in ("eval", "evaluation") else role
@@ -199,68 +210,46 @@ def _roles(values: Iterable[str]) -> list[str | None]:
     return roles
 
 
-def _read_lists(paths: list[Path], fold: str | None, notes: list[str]) -> pd.DataFrame:
+def _read_lists(
+    paths: list[Path], fold: str | None, roles: Mapping[str, str] | None, notes: list[str]
+) -> pd.DataFrame:
     """Return the rows of all lists: path, role, at, and those of the other columns they have."""
     import pandas as pd
 
     tables = []
     for path in paths:
-        rows = _read_json_lines(path) if path.suffix.lower() in _JSON_LINES else _read_csv(path)
+        rows = lists.read_rows(path)
         if rows.empty:
             raise SerKerasError(path, "lists no clips", "Check the file")
-        tables.append(_with_known_columns(rows, path, fold, notes).assign(at=str(path.parent)))
-    return _frame(pd.concat(tables, ignore_index=True))
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            head = stream.readline(1 << 16)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SerKerasError(path, "cannot be read as text", "Save it as UTF-8") from error
-    mark = max(",;\t", key=head.count)
-    options = {"dtype": "string", "keep_default_na": False, "na_values": [""]}
-    return files.read_csv(path, sep=mark, encoding="utf-8-sig", **options)
-
-
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    rows, number = [], 0
-    try:
-        with open(path, encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, 1):  # noqa: B007 -- used in an error
-                if line.strip():
-                    items = json.loads(line).items()
-                    plain = {k: str(v) for k, v in items if isinstance(v, (str, int, float))}
-                    rows.append(plain)
-    except OSError as error:
-        raise SerKerasError(path, "cannot be read", "Check the path") from error
-    except (ValueError, AttributeError, RecursionError) as error:
-        problem = f"line {max(number, 1)} is not a JSON object"
-        raise SerKerasError(path, problem, "Write one object a line") from error
-    return _frame(rows)
-
-
-def _frame(rows) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(rows).astype("string")
+        table = _with_known_columns(rows, path, fold, roles, notes)
+        tables.append(table.assign(at=str(path.parent)))
+    return pd.concat(tables, ignore_index=True).astype("string")
 
 
 def _with_known_columns(
-    rows: pd.DataFrame, path: Path, fold: str | None, notes: list[str]
+    rows: pd.DataFrame,
+    path: Path,
+    fold: str | None,
+    roles: Mapping[str, str] | None,
+    notes: list[str],
 ) -> pd.DataFrame:
     """Return the columns whose meaning is known, under their names here, and role."""
     plain = {re.sub(r"[\W_]+", "", str(column).lower()): column for column in rows.columns}
     meant = {}
-    for meaning, spellings in _COLUMNS.items():
-        column = next((plain[word] for word in spellings.split() if word in plain), None)
+    for meaning, words in _COLUMNS.items():
+        column = next((plain[word] for word in words.split() if word in plain), None)
         if column is not None and rows[column].notna().any():
             meant[meaning] = column
     if "path" not in meant:
         problem = f"has no column that names the clips, only {', '.join(map(str, rows.columns))}"
         raise SerKerasError(path, problem, "Name it path")
     table = rows[list(meant.values())].set_axis(list(meant), axis=1)
-    table["role"], role_guesses = _role_column(rows, plain, path, fold)
+    # SpeechBrain writes "{data_root}" for the folder of the clips
+    table["path"] = table["path"].str.replace(r"^\s*\{\w*\}[\\/]*", "", regex=True)
+    if roles:
+        table["role"], role_guesses = _given_roles(rows, plain, path, roles)
+    else:
+        table["role"], role_guesses = _role_column(rows, plain, path, fold)
     guesses = [f"{key} = {value}" for key, value in meant.items() if key != value] + role_guesses
     if guesses:
         notes.append(f"Columns: {', '.join(guesses)}")
@@ -275,11 +264,29 @@ def _with_known_columns(
     return table[~left_out]
 
 
+def _given_roles(
+    rows: pd.DataFrame, plain: dict[str, str], path: Path, roles: Mapping[str, str]
+) -> tuple:
+    """Return the role of each row as the user gave it, and a note."""
+    import pandas as pd
+
+    for column in (plain[word] for word in [*_ROLES_AT, *_FOLDS_AT] if word in plain):
+        values = rows[column].fillna("").map(lists.plain_value)
+        if not roles.keys().isdisjoint(values):
+            given = [f"{value} = {role}" for value, role in roles.items()]
+            column_of_roles = pd.array([roles.get(value) for value in values], "string")
+            return column_of_roles, [f"role = {column}", *given]
+    problem = f"has no column of roles with a value {' or '.join(roles)}"
+    raise SerKerasError(path, problem, "Check the option --role")
+
+
 def _role_column(rows: pd.DataFrame, plain: dict[str, str], path: Path, fold: str | None) -> tuple:
     """Return the role of each row, and the guesses by which it was read."""
     import pandas as pd
 
-    for column in (plain[word] for word in _ROLES_AT if word in plain):
+    side_columns = [plain[word] for word in _ROLES_AT if word in plain]
+    fold_columns = [plain[word] for word in _FOLDS_AT if word in plain]
+    for column in side_columns + fold_columns:
         roles = _roles(rows[column].fillna(""))
         if len(set(roles) - {None}) > 1:
             pairs = dict.fromkeys(zip(rows[column].fillna(""), roles, strict=True))
@@ -289,15 +296,27 @@ def _role_column(rows: pd.DataFrame, plain: dict[str, str], path: Path, fold: st
             return pd.array(roles, dtype="string"), guesses
     if side := _role_of_name(path):
         return side, [f"role = {side}, by the name {path.name}"]
-    for column in (plain[word] for word in _FOLDS_AT if word in plain):
-        folds = sorted(rows[column].dropna().unique(), key=lambda name: (len(name), name))
-        if len(folds) > 1:
-            if fold is not None and fold not in folds:
-                raise SerKerasError(path, f"has no fold {fold}", f"It has {', '.join(folds)}")
-            tested = fold or folds[0]
-            role = rows[column].eq(tested).map({True: "test", False: "train"})
-            guess = f"test = {column} {tested} of {', '.join(folds)}"
-            return role.where(rows[column].notna()).astype("string").array, [guess]
+    first, second = (side_columns, fold_columns) if fold is None else (fold_columns, side_columns)
+    for column in first + second:
+        values = rows[column].dropna().str.strip()
+        folds = sorted(values.unique(), key=lambda name: (len(name), name))
+        names_folds = column in fold_columns or all(
+            re.fullmatch(r"fold\W*\w+", name.lower()) for name in folds
+        )
+        if len(folds) < 2 or (not names_folds and len(folds) > _MOST_SIDES):
+            continue
+        if fold is None and not names_folds:
+            options = ",".join(f"{value}=ROLE" for value in folds)
+            values_there = console.listed(folds, _MOST_SIDES)
+            problem = f"has {values_there} in its column {column}, which may be roles or folds"
+            remedy = f"Say which: --role {options} (train, validation, test), or --fold {folds[-1]}"
+            raise SerKerasError(path, problem, remedy)
+        if fold is not None and fold not in folds:
+            raise SerKerasError(path, f"has no fold {fold}", f"It has {', '.join(folds)}")
+        tested = fold or folds[0]
+        role = values.eq(tested).map({True: "test", False: "train"}).reindex(rows.index)
+        guess = f"test = {column} {tested} of {', '.join(folds)}"
+        return role.astype("string").array, [guess]
     problem = "does not say which side its clips are on"
     raise SerKerasError(path, problem, "Add a column role: train, validation or test")
 
@@ -309,7 +328,7 @@ def _labelled(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    by_name = clips.read_names(list(table["path"]))
+    by_name = corpora.read_names(table["path"])
     corpus_sizes = Counter(corpus for corpus, _ in by_name.values())
     is_one_corpus = len(corpus_sizes) == 1 and len(by_name) == table["path"].nunique()
     given = {column for column in table.columns if table[column].notna().any()}
@@ -317,6 +336,8 @@ def _labelled(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
     table = table.astype("string")
     if is_one_corpus and "corpus" not in given:
         table["corpus"] = next(iter(corpus_sizes))
+    if table["corpus"].nunique() == 1:  # one of several lists may not name it
+        table["corpus"] = table["corpus"].ffill().bfill()
     for column in ("speaker", "text"):
         if by_name and column not in given:
             values = {
@@ -327,13 +348,14 @@ def _labelled(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
             table[column] = pd.array([values.get(path) for path in table["path"]], "string")
             names = ", ".join(f"{name} ({n})" for name, n in corpus_sizes.items())
             notes.append(f"{column.capitalize()}s read from names, as in the corpus {names}")
-    wording = table["text"].str.casefold().str.replace(r"[\W_]+", " ", regex=True).str.strip()
-    table["text"] = wording.replace("", pd.NA)
+    table["text"] = table["text"].map(spellings.wording, na_action="ignore").replace("", pd.NA)
     table["speaker"] = table["speaker"].str.strip().replace("", pd.NA)
+    for column, noun in (("speaker", "speaker"), ("text", "text"), ("corpus", "corpus name")):
+        table[column] = spellings.as_one(table[column].astype("string"), noun, notes)
     identities = [
         clips.identity(*by_name[path])
         if path in by_name
-        else files.digest(Path(at, clips.posix(path)).as_posix())
+        else files.digest(corpora.composed(Path(at, clips.posix(path)).as_posix()))
         for at, path in zip(table["at"], table["path"], strict=True)
     ]
     known = [by_name[path][0] if path in by_name else None for path in table["path"]]

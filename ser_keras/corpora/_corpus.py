@@ -139,8 +139,9 @@ class Corpus:
             return root if paths else None
         homes: Counter[str] = Counter()
         strangers = []
+        doubtful = copies(paths)
         for path in paths:
-            if not self.parse(path):
+            if path in doubtful or not self.parse(path):
                 strangers.append(path)
                 continue
             folder = PurePosixPath(path).parent
@@ -252,9 +253,25 @@ class Corpus:
         """Return path -> facts of the clips, and the files that are no clips."""
         if self.place:
             return self.place(own, paths)
-        placed = {path: parsed for path in paths if (parsed := self.parse(path))}
+        clips = sorted({*paths} - copies(paths))
+        placed = {path: parsed for path in clips if (parsed := self.parse(path))}
         reason = f"is not named {self.naming}"
         return placed, [Skipped(path, reason) for path in paths if path not in placed]
+
+
+def copies(paths: Iterable[str]) -> set[str]:
+    """Return the paths that end in a number in brackets, if the path without it is there too.
+
+    A desktop names copies like that, for instance where the folders of SAVEE's speakers were poured
+    together (`a01.wav`, `a01 (2).wav`), and the names of AESDD look the same.
+
+    Example:
+        >>> copies(["a01 (1).wav", "a01 (2).wav"]), copies(["a01.wav", "a01 (2).wav"])
+        (set(), {'a01 (2).wav'})
+    """
+    stem_of = {path: path.rpartition(".")[0].lower() for path in paths}
+    stems = set(stem_of.values()) - {""}
+    return {path for path, stem in stem_of.items() if stem.rpartition(" (")[0] in stems}
 
 
 class _Reading(NamedTuple):

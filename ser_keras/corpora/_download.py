@@ -32,6 +32,8 @@ from ser_keras.errors import SerKerasError
 CONNECTIONS = 4  # with one connection, a record with a file per clip takes most of an hour
 RETRIES = 3  # for a file that arrives incomplete; pooch waits 1, 2 and 3 s before each
 MAX_FILES = 20_000  # in a record or a zip file
+MAX_RECORD_BYTES = 32 << 20  # of what a repository says about a record
+LOCAL = ("localhost", "127.0.0.1")  # needs no encryption
 SLACK = 2  # more than this many times the announced size is treated as an attack
 CHUNK = 1 << 16
 
@@ -137,7 +139,10 @@ def _look_up(corpus: Corpus, archive: Archive) -> tuple[dict[str, str], Callable
     record = create(".", base_url="")
     with _explained(corpus, archive, "its list of files "):
         repository = doi_to_repository(
-            archive.doi, headers=defaults.headers, timeout=defaults.timeout
+            archive.doi,
+            headers=defaults.headers,
+            timeout=defaults.timeout,
+            hooks={"response": _Route(archive, MAX_RECORD_BYTES).check},
         )
         repository.populate_registry(record)
     if archive.file:
@@ -164,6 +169,7 @@ class _Meter:
         self.arrived: Counter[str] = Counter()  # address -> bytes
         self.stopped = False
         self.lock = threading.Lock()
+        self.route = _Route(archive)
 
     def receive(self, url: str, path: str, store) -> None:
         """Fetch `url` into `path`; the signature is that of a downloader of pooch."""
@@ -171,7 +177,10 @@ class _Meter:
 
         defaults = DOIDownloader()
         download = HTTPDownloader(
-            chunk_size=CHUNK, headers=defaults.headers, timeout=defaults.timeout
+            chunk_size=CHUNK,
+            headers=defaults.headers,
+            timeout=defaults.timeout,
+            hooks={"response": self.route.check},
         )
         self.add(url, -self.arrived[url])  # a retry starts from the beginning
         with open(path, "wb") as stream:
@@ -193,6 +202,90 @@ class _Meter:
 
     def stop(self) -> None:
         self.stopped = True
+
+
+class _Route:
+    """Watches over which hosts answers come, and how long those are that describe a record.
+
+    Args:
+        archive: Archive that is asked.
+        limit: Most bytes that an answer may have; None where somebody else counts them.
+    """
+
+    def __init__(self, archive: Archive, limit: int | None = None):
+        self.archive = archive
+        self.limit = limit
+        self.announced: set[tuple[str, str]] = set()
+
+    def check(self, response, **_: object) -> None:
+        """Look at an answer before its content is read, and before it sends to another address.
+
+        Publishers registered addresses without encryption long ago; they are asked with it.
+        """
+        host = _host(response.url)
+        self._refuse_plain(response.url, host)
+        limit = self.limit
+        if response.is_redirect:
+            limit = MAX_RECORD_BYTES
+            location = response.headers["location"]
+            other = _host(location) or host
+            if location.lower().startswith("http://") and other not in LOCAL:
+                location = "https" + location[4:]
+                response.headers["location"] = location
+            self._refuse_plain(location, host)
+            if _publisher(other) != _publisher(host) and (host, other) not in self.announced:
+                self.announced.add((host, other))
+                console.say(f"{host} sends on to {other}.")
+        if limit is not None:
+            response.raw = _Limited(response.raw, limit, self.archive)
+
+    def _refuse_plain(self, address: str, asked: str) -> None:
+        """Raise an error for an address without encryption, unless this machine asks itself."""
+        scheme, separator, _ = address.lower().partition("://")
+        if separator and scheme != "https" and not (scheme == "http" and asked in LOCAL):
+            problem = f"sends to {address}, which is not encrypted"
+            raise SerKerasError(self.archive.address, problem, "Report this to its publishers")
+
+
+class _Limited:
+    """The content of an answer, which ends with an error after too many bytes."""
+
+    def __init__(self, raw, limit: int, archive: Archive):
+        self.raw = raw
+        self.left = limit
+        self.archive = archive
+
+    def __getattr__(self, name: str):
+        return getattr(self.raw, name)
+
+    def stream(self, size: int, decode_content: bool) -> Iterator[bytes]:
+        for chunk in self.raw.stream(size, decode_content=decode_content):
+            self.left -= len(chunk)
+            if self.left < 0:
+                problem = "describes itself in more bytes than any record has"
+                raise SerKerasError(self.archive.address, problem, "Report this to its publishers")
+            yield chunk
+
+
+def _host(address: str) -> str:
+    """Return the host of an address; "" for an address below another one.
+
+    Example:
+        >>> _host("https://data.example.org:443/a//b"), _host("/a/b")
+        ('data.example.org', '')
+    """
+    place = address.partition("//")[2].partition("/")[0].partition("?")[0]
+    return place.rpartition("@")[2].partition(":")[0].lower() if "//" in address[:9] else ""
+
+
+def _publisher(host: str) -> str:
+    """Return the part of a host that its owner has registered.
+
+    Example:
+        >>> _publisher("data.example.org"), _publisher("127.0.0.1")
+        ('example.org', '127.0.0.1')
+    """
+    return host if host in LOCAL else ".".join(host.split(".")[-2:])
 
 
 class _Counted:

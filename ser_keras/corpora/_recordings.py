@@ -1,15 +1,15 @@
-"""A user's own recordings: which files there are, and which emotion each is known to have."""
+"""A user's own recordings: the files that folders, patterns and paths name."""
 
 from __future__ import annotations
 
-import csv
+import fnmatch
 import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_keras import audio, console
-from ser_keras.corpora import emotions
+from ser_keras.corpora._tables import composed
 from ser_keras.errors import SerKerasError, Skipped
 
 
@@ -17,93 +17,94 @@ def recordings(paths: Iterable[str | os.PathLike]) -> tuple[list[Path], list[Ski
     """Return the sound files that paths name, each once, and what was left out of folders.
 
     Args:
-        paths: Folders, which are searched with `audio.walk`; patterns such as `calls/*.flac`; and
-            files, which are taken whatever their suffix.
+        paths: Folders, which are searched with `audio.walk`; patterns such as `calls/*.flac` or
+            `calls/**/*.wav`; and files, which are taken whatever their suffix. A part of a pattern
+            that exists as it is written stands for itself. Accents may be written with composed or
+            decomposed letters.
 
     Raises:
         SerKerasError: A path does not exist, a folder holds no sound files, or a pattern matches
             none.
     """
     chosen: dict[Path, None] = {}
-    skipped = []
+    skipped: list[Skipped] = []
     for given in paths:
         name, path = os.fspath(given), Path(given)
-        if path.is_dir():
-            names, left_out = audio.walk(path)
-            skipped += [Skipped(os.fspath(path / file.path), file.reason) for file in left_out]
-            if not names:
-                reasons = f" ({console.listed(left_out)})" if left_out else ""
-                remedy = "Give a folder with WAV, FLAC, OGG, MP3 or AIFF files"
-                raise SerKerasError(path, f"holds no sound files{reasons}", remedy)
-            chosen |= dict.fromkeys(path / name for name in names)
-        elif os.path.lexists(path):
-            chosen[path] = None
-        elif glob.has_magic(name):
-            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]
+        is_pattern = not os.path.lexists(path) and glob.has_magic(name)
+        matches = [path] if os.path.lexists(path) else _matches(path, skipped)
+        if is_pattern:
             matches = [match for match in matches if audio.is_named_as_sound(match.name)]
             if not matches:
                 raise SerKerasError(name, "matches no sound file", "Check the pattern")
             chosen |= dict.fromkeys(matches)
-        else:
+            continue
+        if not matches:
             raise SerKerasError(path, "no such file or folder", "Check the path")
+        for match in matches:
+            if not match.is_dir():
+                chosen[match] = None
+                continue
+            names, left_out = audio.walk(match)
+            if not names:
+                reasons = f" ({console.listed(left_out)})" if left_out else ""
+                remedy = "Give a folder with WAV, FLAC, OGG, MP3 or AIFF files"
+                raise SerKerasError(match, f"holds no sound files{reasons}", remedy)
+            chosen |= dict.fromkeys(match / name for name in names)
+            skipped += _below(match, left_out)
     return list(chosen), skipped
 
 
-def guess(path: str | os.PathLike) -> str | None:
-    """Return the emotion in a file's name (`<voice>_<word>_<emotion>`) or in its folder's name.
+def _below(folder: Path, left_out: list[Skipped]) -> list[Skipped]:
+    return [Skipped(os.fspath(folder / file.path), file.reason) for file in left_out]
 
-    Example:
-        >>> guess("OAF_bar_ps.wav"), guess("clips/03Happy/1.ogg"), guess("clips/1.ogg")
-        ('surprised', 'happy', None)
+
+def _matches(pattern: Path, skipped: list[Skipped]) -> list[Path]:
+    """Return the paths that fit a pattern, and add to `skipped` what cannot be searched.
+
+    `glob` takes the brackets in the name of an existing folder for a pattern, and follows links in
+    circles where a pattern has `**`.
     """
-    path = Path(path).absolute()
-    label = "_".join(path.stem.split("_")[2:])
-    return (
-        emotions.of_word(label)
-        or emotions.of_word(label.rpartition("_")[2])
-        or emotions.of_folder(path.parent.name)
-    )
+    places = [Path(pattern.anchor)]
+    parts = pattern.parts[1:] if pattern.anchor else pattern.parts
+    for number, part in enumerate(parts):
+        if part == "**":
+            rest = parts[number:] if parts[number + 1 :] else ("**", "*")
+            matches = []
+            for place in filter(Path.is_dir, places):
+                names, left_out = audio.walk(place)
+                skipped += _below(place, left_out)
+                matches += [place / name for name in names if _fits(name.split("/"), rest)]
+            return matches
+        places = [path for place in places for path in _entries(place, part, skipped)]
+    return places
 
 
-def read_labels(
-    table: str | os.PathLike, recordings: Sequence[Path], labels: Sequence[str]
-) -> dict[Path, str]:
-    """Return the emotion that a CSV gives each recording.
-
-    Args:
-        table: CSV with the columns path and emotion. A path is written as in `recordings`, relative
-            to the CSV's folder, or as the file's name alone.
-        recordings: Files to look up.
-        labels: Emotions that a model knows; other spellings of them are understood.
-
-    Raises:
-        SerKerasError: The file is no such CSV, an emotion is not in `labels`, or a recording has no
-            row.
-    """
-    table = Path(table)
+def _entries(folder: Path, part: str, skipped: list[Skipped]) -> list[Path]:
+    """Return what fits one part of a pattern in a folder: what has that very name, or all else."""
+    if os.path.lexists(folder / part):
+        return [folder / part]
+    if not folder.is_dir():
+        return []
     try:
-        with open(table, newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, ValueError, csv.Error) as error:
-        raise SerKerasError(table, "cannot be read as CSV", "Check the path and format") from error
-    if not rows or not {"path", "emotion"} <= rows[0].keys():
-        raise SerKerasError(table, "has no columns path and emotion", "Add a header with both")
-    emotion_of: dict[str, str] = {}
-    for row in rows:
-        word = (row["emotion"] or "").strip()
-        emotion = word if word in labels else emotions.of_word(word)
-        if emotion is None or emotion not in labels:
-            problem = f"has the emotion {row['emotion']!r}, which the model does not know"
-            raise SerKerasError(table, problem, f"It knows {', '.join(labels)}")
-        name = row["path"] or ""
-        emotion_of[name] = emotion_of[str((table.parent / name).resolve())] = emotion
-    known = {}
-    for path in recordings:
-        keys = (str(path), str(path.resolve()), path.name)
-        if key := next((key for key in keys if key in emotion_of), None):
-            known[path] = emotion_of[key]
-    missing = [path for path in recordings if path not in known]
-    if missing:
-        problem = f"has no row for {console.listed(missing, limit=1)}"
-        raise SerKerasError(table, problem, "Add the missing rows, or leave the recordings out")
-    return known
+        names = sorted(os.listdir(folder))
+    except OSError:
+        skipped.append(Skipped(os.fspath(folder), "cannot be opened"))
+        return []
+    return [folder / name for name in names if _is_named(name, part)]
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    if pattern[0] == "**":
+        return any(_fits(parts[start:], pattern[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and _is_named(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
+
+
+def _is_named(name: str, part: str) -> bool:
+    """Return whether a name fits one part of a pattern; hidden names fit only `.*` and the like."""
+    name, part = composed(name), composed(part)
+    if name == part:
+        return True
+    visible = name[0] != "." or part[0] == "."
+    return visible and glob.has_magic(part) and fnmatch.fnmatch(name, part)

@@ -78,6 +78,21 @@ _SPELLINGS = {
 }
 _EMOTION_OF = {word: emotion for emotion, words in _SPELLINGS.items() for word in words.split()}
 
+# Before the emotion in the folders of TESS (OAF_Fear) and of the demo corpus. Any other word before
+# it makes another label: not_angry, very_sad, female_happy.
+_VOICES = {"oaf", "yaf", "ada", "ben"}
+
+# In `<voice>_<word>_<emotion>` these words are no spoken word, but change the emotion. None of them
+# is a word of TESS.
+_CHANGING = frozenset(
+    """
+    almost anti any barely bit extremely fake hardly highly is isnt kinda least less lightly
+    low mild mildly mixed mock more most never no non none nor not of or overly partly pretty
+    pseudo quasi quite rather really semi slightly so somewhat strongly too totally un unlike
+    very weakly without
+    """.split()
+)
+
 
 def of_word(word: str) -> str | None:
     """Return the emotion that a word names in the spelling of any corpus, or None.
@@ -93,9 +108,26 @@ def of_folder(name: str) -> str | None:
     """Return the emotion that a folder's name gives its clips, or None.
 
     Example:
-        >>> of_folder("OAF_Fear"), of_folder("03Happy"), of_folder("take_2")
+        >>> of_folder("OAF_Fear"), of_folder("03Happy"), of_folder("not_angry")
         ('fearful', 'happy', None)
     """
     unnumbered = name.lstrip("0123456789 _-.")
-    unvoiced = name.partition("_")[2]  # OAF_Pleasant_surprise
-    return of_word(name) or of_word(unnumbered) or of_word(unvoiced)
+    voice, _, unvoiced = name.partition("_")  # OAF_Pleasant_surprise
+    by_voice = of_word(unvoiced) if voice.lower() in _VOICES else None
+    return of_word(name) or of_word(unnumbered) or by_voice
+
+
+def of_clip(stem: str) -> str | None:
+    """Return the emotion in the name `<voice>_<word>_<emotion>` of a clip, or None.
+
+    Example:
+        >>> of_clip("OAF_bar_ps"), of_clip("me_today_Pleasant_surprise")
+        ('surprised', 'surprised')
+        >>> of_clip("call_12_not_happy"), of_clip("call_not_happy"), of_clip("not_happy")
+        (None, None, None)
+    """
+    voice, _, rest = stem.partition("_")
+    word, _, emotion = rest.partition("_")
+    if not voice or not word or word.lower() in _CHANGING:
+        return None
+    return of_word(emotion)

@@ -17,9 +17,9 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ser_keras import files
 from ser_keras.corpora import emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._tables import composed, read_table
 from ser_keras.errors import SerKerasError, Skipped
 
 TABLES = ("labels.csv", "metadata.csv")
@@ -38,7 +38,7 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
         SerKerasError: There are fewer than two labels, or the CSV is not as described above.
     """
     table = next((root / name for name in TABLES if (root / name).is_file()), None)
-    listed = {path: {} for path in paths} if table is None else _read_table(table)
+    listed = {path: {} for path in paths} if table is None else _read_rows(table, paths)
     placed, skipped = {}, []
     for path in sorted({*paths, *listed}):  # the reader reports clips that are listed but missing
         if table is not None and path not in listed:
@@ -61,24 +61,29 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
 def _label(path: str, listed: str | None = None) -> str | None:
     parts = PurePosixPath(path).parts
     label = listed or (parts[0] if len(parts) == 2 else None)
-    return label and (emotions.of_folder(label) or label)
+    return label and (emotions.of_folder(label) or composed(label))
 
 
-def _read_table(path: Path) -> dict[str, dict[str, str]]:
-    """Return path -> column -> cell, without empty cells."""
-    table = files.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    table.columns = [str(column).strip().lower() for column in table.columns]
-    if "path" not in table.columns:
+def _read_rows(table: Path, paths: list[str]) -> dict[str, dict[str, str]]:
+    """Return path -> column -> cell, without empty cells; paths are spelt as on the disk."""
+    content = read_table(table)
+    if "path" not in {name.lower() for name in content.header}:
         remedy = "Give it the columns path, speaker, emotion, text (path and any of the others)"
-        raise SerKerasError(path, "has no column path", remedy)
-    rows = {}
-    for row in table.to_dict("records"):
-        clip = row["path"].strip().replace("\\", "/")
-        parts = PurePosixPath(clip).parts
-        if not parts or clip.startswith("/") or ".." in parts or clip in rows:
-            problem = f"names {clip!r}" + (" twice" if clip in rows else ", which is not below it")
-            raise SerKerasError(path, problem, "Name each clip once, relative to the CSV's folder")
-        rows[clip] = {column: cell.strip() for column, cell in row.items() if cell.strip()}
+        raise SerKerasError(table, "has no column path", remedy)
+    on_disk = {composed(path): path for path in paths}
+    rows: dict[str, dict[str, str]] = {}
+    for line, row in content.records():
+        name = row["path"].replace("\\", "/")
+        clip = on_disk.get(composed(name), name)
+        if not name or name.startswith("/") or ".." in PurePosixPath(name).parts or clip in rows:
+            fault = "a second time" if clip in rows else "and that is not below it"
+            problem = (
+                f"names {name!r} in line {line}, {fault}"
+                if name
+                else f"names no clip in line {line}"
+            )
+            raise SerKerasError(table, problem, "Name each clip once, relative to the CSV's folder")
+        rows[clip] = {column: composed(cell) for column, cell in row.items() if cell}
     return rows
 
 

@@ -166,6 +166,21 @@ def test_a_shared_sentence_is_found_however_it_is_written(lay, tmp_path):
     assert result.failures(["text"]) == ("text",)
 
 
+@pytest.mark.parametrize(("here", "there"), [("01", "1"), ("Spk_1", "spk_1"), ("é", "e\u0301")])
+def test_a_shared_speaker_is_found_however_it_is_written(lay, here, there):
+    rows = [f"s0-t0.wav,{here},t0,train", f"s4-t4.wav,{there},t4,test"]
+    result = lay(*rows, clean=False)
+    assert (result.report.test["speaker"], result.rung) == (1, "text")
+    assert result.failures(["speaker"]) == ("speaker",)
+    assert result.listing.notes[0].startswith("1 speaker has several spellings, which count as one")
+
+
+def test_speakers_of_one_corpus_are_compared_however_its_name_is_written(lay):
+    rows = ["s0-t0.wav,a,t0,train,TESS", "s1-t1.wav,b,t1,train,", "s4-t4.wav,a,t4,test,tess"]
+    result = lay(*rows, header="path,speaker,text,role,corpus", clean=False)
+    assert result.report.test["speaker"] == 1
+
+
 def test_a_shared_speaker_is_found(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
     result = lay("a.wav,s4,t0,train")
@@ -183,7 +198,7 @@ def test_speakers_of_an_unknown_corpus_are_unknown_and_never_disjoint(lay):
     sentence = "Speakers: unknown for 13 of 13 clips, so the sides cannot be called disjoint."
     assert sentence in result.sentences()
     assert result.sentences()[-3:] == [
-        "What it measures: speakers not known, texts not known (protocol unknown).",
+        "What it measures: speakers not known, texts not known.",
         "Add the speakers, in a CSV with the columns path, speaker and role.",
         "Add the texts, in a CSV with the columns path, text and role.",
     ]
@@ -192,22 +207,41 @@ def test_speakers_of_an_unknown_corpus_are_unknown_and_never_disjoint(lay):
 def test_one_clip_without_a_speaker_makes_speakers_unknown(lay, tmp_path):
     write(tmp_path / "a.wav", babble(50, seconds=1.2))
     result = lay("a.wav,,t8,test")
-    assert (result.report.test["speaker"], result.rung) == (None, "text")
+    assert (result.report.test["speaker"], result.rung) == (None, "unknown")
     assert (result.share("speaker"), result.measures) == (
         "not known",
         "speakers not known, unseen texts",
     )
-    assert result.sentences()[-2] == (
-        "What it measures: speakers not known, unseen texts (protocol text)."
-    )
+    assert result.sentences()[-2] == "What it measures: speakers not known, unseen texts."
 
 
 def test_unreadable_clips_are_named_and_counted(lay, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"no sound at all")
     result = lay("broken.wav,s9,t9,test", "gone.wav,s8,t8,train")
     assert [file.path for file in result.skipped] == ["gone.wav", "broken.wav"]
-    assert result.sentences()[1].startswith("2 clips could not be read: gone.wav was not found, br")
+    first, sounds, near = result.sentences()[1:4]
+    assert first.startswith("2 clips could not be heard: gone.wav was not found, broken.wav ")
+    assert sounds == "Sounds: unknown, because 2 clips could not be heard."
+    assert near == "Near-duplicates: unknown, because 2 clips could not be heard."
     assert result.rung == "speaker-text"
+    assert result.sentences()[-2:] == [
+        "What it measures: unseen speakers, unseen texts (protocol speaker-text), by the labels "
+        "and the clips that could be heard.",
+        "Name the folder of the missing clips with --data, or mend the list.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "validation"), [("test", 0), ("train", None), ("validation", None)]
+)
+def test_sounds_are_unknown_on_both_sides_of_a_clip_that_was_not_heard(lay, role, validation):
+    result = lay("s0-t0.wav,s0,t0,validation", f"gone.wav,s0,t0,{role}")
+    assert (result.report.test["content"], result.report.test["near"]) == (None, None)
+    assert result.report.validation["near"] == validation
+    assert result.report.validation["content"] == 1  # what was heard counts
+    assert result.failures() == ("content", "near")
+    assert result.failures(["speaker"]) == (("speaker",) if role == "test" else ())
+    assert lay(f"gone.wav,s9,t9,{role}", sound=False).failures() == ()
 
 
 def test_a_list_without_its_clips_is_refused(tmp_path, cache):

@@ -1,15 +1,18 @@
 """Clips of a foreign list: their names are read as in known corpora, and their files are found."""
 
+import unicodedata
+
 import pytest
 
-from ser_keras.audit import clips, foreign
+from ser_keras import corpora
+from ser_keras.audit import foreign
 
 
 def test_names_of_known_corpora_have_speakers_and_texts():
     names = ["x/OAF_back_sad.wav", "h3-01-01-02-08.wav", "interview.wav"]
     assert {
         path: (corpus, parsed.speaker, parsed.text)
-        for path, (corpus, parsed) in clips.read_names(names).items()
+        for path, (corpus, parsed) in corpora.read_names(names).items()
     } == {
         "x/OAF_back_sad.wav": ("tess", "OAF", "back"),
         "h3-01-01-02-08.wav": ("ased", "08", "01"),
@@ -61,3 +64,14 @@ def test_a_clip_of_a_known_corpus_is_found_by_the_facts_in_its_name(located):
 
 def test_hidden_files_are_no_clips(located):
     assert located(["old/a.wav", "old/b.wav"], ["data/.old/a.wav", "data/._b.wav"])[0] == []
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_clip_is_found_however_its_accents_are_written(located, listed, stored):
+    names = [unicodedata.normalize(listed, name) for name in ("Zoë/é.wav", "gone/ö.wav")]
+    files = [unicodedata.normalize(stored, name) for name in ("Zoë/é.wav", "data/new/ö.wav")]
+    assert located(names, files)[0] == files
+
+
+def test_a_name_that_is_too_long_for_a_disk_is_not_found(located):
+    assert located([f"{'a' * 5000}.wav", "b.wav"], ["b.wav"])[0] == ["b.wav"]

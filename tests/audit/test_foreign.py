@@ -1,5 +1,6 @@
 """Splits that others wrote are read; guesses are noted, and anything else is refused."""
 
+import json
 import os
 
 import pytest
@@ -48,6 +49,41 @@ def test_a_list_of_numbered_folds_tests_on_one(read):
         read(*lines, fold="3")
 
 
+@pytest.mark.parametrize("column", ["split", "Set", "partition"])
+def test_numbers_that_may_be_roles_or_folds_are_asked_about(read, column):
+    lines = [f"path,{column}", *(f"{n}.wav,{n % 3}" for n in range(9))]
+    with pytest.raises(SerKerasError) as raised:
+        read(*lines)
+    assert str(raised.value).endswith(
+        f"has 0, 1, 2 in its column {column}, which may be roles or folds. Say which: --role "
+        "0=ROLE,1=ROLE,2=ROLE (train, validation, test), or --fold 2."
+    )
+    result = read(*lines, roles={"0": "train", "1": "validation", "2": "test"})
+    assert result.counts() == {"train": 3, "validation": 3, "test": 3}
+    assert result.notes[0] == (f"Columns: role = {column}, 0 = train, 1 = validation, 2 = test")
+    assert read(*lines, fold="2").counts() == {"train": 6, "validation": 0, "test": 3}
+    assert read(*lines, roles={"0": "train", "2": "test"}).counts()["validation"] == 0
+
+
+def test_roles_may_be_given_for_words_and_for_numbers_of_a_spreadsheet(read):
+    lines = ["path,usage", "a.wav,1.0", "b.wav,Held out"]
+    assert read(*lines, roles={"1": "train", "held out": "test"}).counts()["test"] == 1
+    with pytest.raises(SerKerasError, match=r"has no column of roles with a value 5\. Check"):
+        read(*lines, roles={"5": "test"})
+
+
+def test_a_column_of_folds_beside_roles_in_numbers_is_not_guessed(read):
+    lines = ["path,fold,split", "a.wav,1,0", "b.wav,2,2"]
+    with pytest.raises(SerKerasError, match="has 0, 2 in its column split, which may be"):
+        read(*lines)
+    assert read(*lines, fold="2").counts()["test"] == 1
+
+
+def test_words_that_name_folds_are_folds(read):
+    lines = ["path,split", "a.wav,fold_1", "b.wav,fold_2"]
+    assert read(*lines).notes == ("Columns: test = split fold_1 of fold_1, fold_2",)
+
+
 def test_a_list_without_a_test_side_is_scored_on_validation(read):
     result = read("path,role", "a.wav,train", "b.wav,dev")
     assert result.counts() == {"train": 1, "validation": 0, "test": 1}
@@ -67,10 +103,46 @@ def test_one_list_of_a_fold_finds_the_other_beside_it(tmp_path):
     assert one.notes[0] == "Sides beside it: tess_train_fold_1.jsonl"
 
 
+def test_of_lists_in_several_forms_the_first_is_read(tmp_path):
+    fold = emobox_fold(tmp_path)
+    for path in list(fold.iterdir()):
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        clips = {row["key"]: {"wav": row["wav"], "emo": row["emo"]} for row in rows}
+        path.with_suffix(".json").write_text(json.dumps(clips))
+        (fold / f"._{path.name}").write_text("not a list")
+    (fold / "label_map.json").write_text('{"sad": "sad"}')
+    assert foreign.read(fold).form == "JSON lines"
+    result = foreign.read(fold / "tess_test_fold_1.json")
+    assert (result.form, result.counts()["test"]) == ("JSON", 2)
+    assert list(result.table["speaker"]) == ["OAF", "YAF", "OAF", "YAF"]
+
+
+def test_the_lists_of_speechbrain_are_read_without_their_placeholder(tmp_path):
+    for side, voices in {"train": ("OAF", "YAF"), "test": ("OAF",)}.items():
+        clips = {
+            f"{voice}_{side}": {"wav": f"{{data_root}}/{voice}/{side}.wav", "spk_id": voice}
+            for voice in voices
+        }
+        (tmp_path / f"{side}.json").write_text(json.dumps(clips, indent=2))
+    (tmp_path / "OAF").mkdir()
+    (tmp_path / "OAF" / "test.wav").touch()
+    result = foreign.read(tmp_path, tmp_path)
+    assert list(result.table["path"]) == ["OAF/test.wav", "OAF/train.wav", "YAF/train.wav"]
+    assert list(result.table["speaker"]) == ["OAF", "OAF", "YAF"]
+    assert result.table["file"].notna().sum() == 1
+
+
+def test_one_clip_in_two_encodings_is_one_by_its_name(read):
+    result = read("path,role", "\u00e9.wav,train", "e\u0301.wav,test")
+    assert result.table["identity"].nunique() == 1
+
+
 def test_lists_of_several_folds_are_several_splits(tmp_path):
     names = [f"x_{side}_fold_{n}.jsonl" for n in (1, 2) for side in ("train", "test")]
     groups = foreign.grouped([*(tmp_path / name for name in names), tmp_path / "run"])
     assert [[path.name for path in group] for group in groups] == [names[:2], names[2:], ["run"]]
+    emodb = ["emodb_test_fold1.json", "emodb_train_fold_1.json"]  # as EmoBox names them
+    assert len(foreign.grouped(emodb)) == 1
 
 
 @pytest.mark.parametrize(

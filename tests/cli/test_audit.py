@@ -57,10 +57,25 @@ def test_the_text_names_what_is_shared_and_the_remedy(leaking, capsys):
     assert "Leave one clip of each such pair out of training." in out
 
 
-def test_an_unreadable_clip_fails_only_under_strict(leaking):
+def test_a_clip_that_could_not_be_heard_fails_where_sounds_are_forbidden(leaking, capsys):
     next(leaking[2].rglob("OAF_dog*")).unlink()
-    assert status(*leaking) == 0
-    assert status(*leaking, "--strict") == 1
+    assert status(*leaking) == 1
+    assert "Forbidden, but shared or unknown: content, near." in capsys.readouterr().err
+    assert status(*leaking, "--forbid", "text") == 0
+    assert status(*leaking, "--forbid", "text", "--strict") == 1
+    assert status(*leaking, "--no-sound") == 0
+
+
+def test_the_roles_of_numbers_are_given(tmp_path, capsys):
+    rows = [f"{n}.wav,{n},text {n},{n % 3}" for n in range(9)]
+    (tmp_path / "split.csv").write_text("\n".join(["path,speaker,text,split", *rows, ""]))
+    assert status(tmp_path / "split.csv", "--no-sound") == 1
+    assert "--role 0=ROLE,1=ROLE,2=ROLE" in capsys.readouterr().err
+    roles = ["--role", "0=train,1=dev,2=test"]
+    assert status(tmp_path / "split.csv", "--no-sound", *roles) == 0
+    assert "3 train, 3 validation, 3 test" in capsys.readouterr().out
+    assert status(tmp_path / "split.csv", "--role", "0:train") == 2
+    assert "0:train is not of the form VALUE=ROLE" in capsys.readouterr().err
 
 
 def test_the_users_files_are_not_changed(leaking):

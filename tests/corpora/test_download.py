@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import threading
+import types
 import warnings
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -66,6 +67,7 @@ class Server:
         if request.path.startswith("/api/datasets/:persistentId?persistentId=doi:"):
             return self.send(request, json.dumps(self.listed or self.dataverse()).encode())
         name = request.path.removeprefix("/files/")
+        name = name.removeprefix("moved/")
         if request.path.startswith("/api/access/datafile/"):
             name = list(self.bodies)[int(request.path.rpartition("/")[2])]
         faults = self.faults.get(name, [])
@@ -73,6 +75,8 @@ class Server:
         body = self.bodies[name]
         if isinstance(fault, int):
             return self.send(request, b"<html>", status=fault)
+        if isinstance(fault, tuple):
+            return self.send(request, b"x" * 200_000, 302, location=fault[0])
         if fault == "other":
             return self.send(request, body[:-9] + b"x" * 9)
         if fault == "more":
@@ -80,8 +84,10 @@ class Server:
         cut = {"cut": len(body) // 2, "nothing": 0}.get(fault, len(body))
         return self.send(request, body[:cut], size=len(body))
 
-    def send(self, request, body, status=200, size=None):
+    def send(self, request, body, status=200, size=None, location=None):
         request.send_response(status)
+        if location is not None:
+            request.send_header("Location", location)
         request.send_header("Content-Length", str(len(body) if size is None else size))
         request.end_headers()
         request.wfile.write(body)
@@ -502,6 +508,59 @@ class TestUnpacking:
 
         unpacked = sum(path.stat().st_size for path in data.rglob("*.wav"))
         assert asked == [ravdess.archive.needed, unpacked]
+
+
+class TestTheWay:
+    def test_a_move_within_a_publisher_is_followed_in_silence(
+        self, ravdess, server, data, cache, capsys
+    ):
+        server.faults = {ZIP: [(f"/files/moved/{ZIP}",)]}
+        assert corpora.download(ravdess, data, cache).complete
+        assert f"/files/moved/{ZIP}" in server.asked
+        assert "sends on" not in capsys.readouterr().err
+
+    def test_a_move_to_somebody_else_is_printed_and_is_encrypted(
+        self, ravdess, server, data, cache, capsys
+    ):
+        port = server.http.server_port
+        server.faults = {ZIP: [(f"http://127.0.0.2:{port}/files/{ZIP}",)]}
+        assert "the connection failed" in refused(ravdess, data, cache)  # nobody there has TLS
+        assert server.asked.count(f"/files/{ZIP}") == 1
+        assert "127.0.0.1 sends on to 127.0.0.2.\n" in capsys.readouterr().err
+
+    def test_a_move_to_another_protocol_is_refused(self, ravdess, server, data, cache):
+        server.faults = {ZIP: [("ftp://127.0.0.1/clips.zip",)]}
+        assert "sends to ftp://127.0.0.1/clips.zip, which is not encrypted" in refused(
+            ravdess, data, cache
+        )
+
+    def test_a_long_answer_beside_a_move_is_not_read(
+        self, ravdess, server, data, cache, monkeypatch
+    ):
+        monkeypatch.setattr(_download, "MAX_RECORD_BYTES", 100_000)
+        server.faults = {ZIP: [(f"/files/moved/{ZIP}",)]}
+        assert "in more bytes than any record has" in refused(ravdess, data, cache)
+
+    def test_a_record_that_never_ends_is_not_read(self, ravdess, server, data, cache, monkeypatch):
+        monkeypatch.setattr(_download, "MAX_RECORD_BYTES", 100_000)
+        server.listed = {"id": 1, "files": [{"key": "x" * 200_000}]}
+        assert "in more bytes than any record has" in refused(ravdess, data, cache)
+
+    @pytest.mark.parametrize(
+        "address",
+        ["http://127.0.0.1:8080/admin", "HTTP://localhost/", "file://localhost/etc/passwd"],
+    )
+    def test_a_publisher_cannot_send_to_this_machine(self, ravdess, address):
+        answer = types.SimpleNamespace(
+            url="https://zenodo.org/a", is_redirect=True, headers={"location": address}, raw=None
+        )
+        with pytest.raises(SerKerasError, match="which is not encrypted"):
+            _download._Route(ravdess.archive).check(answer)
+
+    def test_an_answer_without_encryption_is_refused(self, ravdess):
+        answer = types.SimpleNamespace(url="http://zenodo.org/a", is_redirect=False, raw=None)
+        with pytest.raises(SerKerasError, match="which is not encrypted"):
+            _download._Route(ravdess.archive).check(answer)
 
 
 @pytest.mark.parametrize("name", corpora.names())

@@ -1,15 +1,13 @@
-"""A user's own recordings: folders, files and patterns name them, and a CSV labels them."""
+"""A user's own recordings: folders, files and patterns name them."""
 
 import os
 import re
-from pathlib import Path
+import unicodedata
 
 import pytest
 
 from ser_keras import corpora
 from ser_keras.errors import SerKerasError
-
-LABELS = ("happy", "fearful")
 
 
 @pytest.fixture
@@ -77,42 +75,52 @@ def test_a_folder_without_recordings_names_what_was_left_out(tmp_path):
         corpora.recordings([tmp_path])
 
 
-def test_a_table_labels_recordings_by_path_relative_path_or_name(calls, tmp_path):
-    table = tmp_path / "truth.csv"
-    table.write_text(
-        f"\ufeffpath,emotion\n{calls}/b.wav,joy\ncalls/a/1.flac,fearful\n2.wav, Fear\n"
-    )
-    recordings = [calls / "b.wav", calls / "a/1.flac", calls / "a/2.wav"]
-    assert corpora.read_labels(table, recordings, LABELS) == dict(
-        zip(recordings, ("happy", "fearful", "fearful"), strict=True)
-    )
+@pytest.mark.parametrize("name", ["Call [2024]", "[a]", "calls * [old] (1)"])
+def test_a_folder_of_a_pattern_may_have_brackets(calls, name):
+    os.rename(calls, calls.parent / name)
+    calls = calls.parent / name
+    (calls / "b [1].wav").touch()
+    (calls.parent / "a").mkdir()  # what "[a]" would match
+    assert named(f"{calls}/*.wav") == [calls / "b [1].wav", calls / "b.wav"]
+    assert named(f"{calls.parent}/*/b [1].wav") == [calls / "b [1].wav"]
+    assert named(f"{calls}/**/[12].*") == [calls / "a/1.flac", calls / "a/2.wav"]
 
 
-def test_a_label_of_the_models_own_is_understood(tmp_path):
-    (tmp_path / "truth.csv").write_text("emotion,path\nrelaxed,a.wav\nsad\n")
-    with pytest.raises(SerKerasError, match="has the emotion 'sad', which the model does not know"):
-        corpora.read_labels(tmp_path / "truth.csv", [Path("a.wav")], ["relaxed"])
-    labels = corpora.read_labels(tmp_path / "truth.csv", [Path("a.wav")], ["relaxed", "sad"])
-    assert labels == {Path("a.wav"): "relaxed"}
+def test_patterns_leave_out_what_is_hidden_and_follow_links_once(calls, tmp_path):
+    for name in (".ipynb_checkpoints/x.wav", "a/.Trash-1000/files/x.wav"):
+        (calls / name).parent.mkdir(parents=True)
+        (calls / name).touch()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "z.wav").touch()
+    os.symlink(tmp_path / "disk", calls / "disk")
+    os.symlink(calls, calls / "a" / "circle")
+    everything = [calls / name for name in ("a/1.flac", "a/2.wav", "b.wav", "disk/z.wav")]
+    assert named(calls) == named(f"{calls}/**") == named(f"{calls}/**/*") == everything
+    assert named(f"{calls}/*/*.wav") == [calls / "a/2.wav", calls / "disk/z.wav"]
+    assert named(f"{calls}/.old/*") == [calls / ".old/3.wav"]  # by its own name
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("file,emotion\na.wav,happy\n", "has no columns path and emotion. Add a header with both."),
-        ("", "has no columns path and emotion"),
-        ("path,emotion\na.wav,bored\n", "has the emotion 'bored', which the model does not know. "
-         "It knows happy, fearful."),
-        ("path,emotion\nc.wav,happy\n", "has no row for a.wav and 1 more. Add the missing rows"),
-    ],
-)  # fmt: skip
-def test_a_table_that_does_not_label_every_recording_is_refused(tmp_path, text, sentence):
-    (tmp_path / "truth.csv").write_text(text)
-    with pytest.raises(SerKerasError) as raised:
-        corpora.read_labels(tmp_path / "truth.csv", [Path("a.wav"), Path("b.wav")], LABELS)
-    assert sentence in str(raised.value)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_is_found_however_its_accents_are_written(tmp_path, form):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    path = tmp_path / unicodedata.normalize(form, "Zoë") / unicodedata.normalize(form, "é.wav")
+    path.parent.mkdir()
+    path.touch()
+    for name in ("Zoë", "Zoë/é.wav", "Zoë/é.*"):
+        assert named(tmp_path / unicodedata.normalize(other, name)) == [path]
 
 
-def test_a_table_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(SerKerasError, match="cannot be read as CSV"):
-        corpora.read_labels(tmp_path / "none.csv", [], LABELS)
+def test_a_folder_that_cannot_be_opened_is_returned(calls, monkeypatch):
+    listdir = os.listdir
+
+    def refuse(folder):
+        if str(folder).endswith("/a"):
+            raise PermissionError
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    (calls / "c").mkdir()
+    (calls / "c" / "4.wav").touch()
+    recordings, (file,) = corpora.recordings([f"{calls}/*/*.wav"])
+    assert recordings == [calls / "c" / "4.wav"]
+    assert (file.path, file.reason) == (str(calls / "a"), "cannot be opened")
