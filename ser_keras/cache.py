@@ -235,10 +235,17 @@ class ClipInfoCache:
                         if stamp:  # else the file was put there only now
                             rows[name] = [*stamp, *dataclasses.astuple(result)]
             if rows:
-                with files.lock(self.path):  # another process may have added rows meanwhile
-                    rows = self._read() | rows
-                    files.write_json(self.path, {"format": _INFO_FORMAT, "clips": rows})
+                self._add(rows)
         return {path: clip for path, clip in clips.items() if clip is not None}, skipped
+
+    def _add(self, rows: dict[str, list]) -> None:
+        """Store more rows, where the file can be written: all are known again after decoding."""
+        try:
+            with files.lock(self.path):  # another process may have added rows meanwhile
+                rows = self._read() | rows
+                files.write_json(self.path, {"format": _INFO_FORMAT, "clips": rows})
+        except SerKerasError as error:
+            console.warn(f"{error.subject}: {error.problem}; --cache names another folder.")
 
     def _read(self) -> dict[str, list]:
         """Return the rows of the file by absolute path."""

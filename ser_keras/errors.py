@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -94,6 +95,45 @@ def refused(subject: str, value: object, accepted: str) -> SerKerasError:
         features.n_mels: cannot be 0. Give a whole number from 1 to 1024.
     """
     return SerKerasError(subject, f"cannot be {value!r}", f"Give {accepted}")
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FAILING = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO)
+UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+ELSEWHERE = "Choose a folder that you may write to"
+_DISK = (
+    (FULL, "the disk is full", "Free some space and run the same command again"),
+    ((errno.EACCES, errno.EPERM, errno.EROFS), "cannot be written", ELSEWHERE),
+    (
+        (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY, errno.ELOOP),
+        "something else is in its place",
+        "Move it away or choose another",
+    ),
+    (
+        UNSUPPORTED,
+        "its file system cannot do what is needed",
+        "Choose a folder on another disk",
+    ),
+    (FAILING, "its disk, or the connection to it, has failed", "Check it, and try again"),
+    ((errno.ENAMETOOLONG,), "its name is too long", "Choose a shorter one"),
+)
+
+
+def of_disk(path: str | os.PathLike, error: OSError) -> SerKerasError | None:
+    """Return the error for what a disk refused; None if the system's error is of another kind.
+
+    Args:
+        path: File or folder that was written.
+        error: Error of the system.
+
+    Example:
+        >>> print(of_disk("a.csv", OSError(errno.ENOSPC, "No space left on device")))
+        a.csv: the disk is full. Free some space and run the same command again.
+    """
+    for numbers, problem, remedy in _DISK:
+        if error.errno in numbers:
+            return SerKerasError(path, problem, remedy)
+    return None
 
 
 def check_choice(subject: str, value: object, choices: Sequence[object]) -> object:

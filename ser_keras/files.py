@@ -9,18 +9,20 @@ folder that the process was started in.
 from __future__ import annotations
 
 import contextlib
-import errno
+import functools
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ser_keras import console, errors
 from ser_keras.errors import SerKerasError
+from ser_keras.plain import parse_json as parse_json  # the readers beside the writer of JSON
+from ser_keras.plain import read_json as read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +34,7 @@ DATA = ROOT / "data"
 RESULTS = ROOT / "results"
 CACHE = DATA / "cache"
 
-MAX_JSON_BYTES = 1 << 20
-MAX_JSON_DEPTH = 8
+PATIENCE_S = 2.0  # a wait for a lock that takes longer is announced
 
 
 @contextlib.contextmanager
@@ -44,20 +45,15 @@ def guarded(path: str | os.PathLike) -> Iterator[None]:
         path: File or folder that is written inside the `with` block.
 
     Raises:
-        SerKerasError: The disk is full, the folder is read-only, or something is in the way.
+        SerKerasError: The disk refuses, for a reason that `errors.of_disk` knows.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            problem, remedy = "the disk is full", "Free some space and run the same command again"
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            problem, remedy = "cannot be written", "Choose a folder that you may write to"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY):
-            problem, remedy = "something else is in its place", "Move it away or choose another"
-        else:
+        refused = errors.of_disk(path, error)
+        if refused is None:
             raise
-        raise SerKerasError(path, problem, remedy) from error
+        raise refused from error
 
 
 @contextlib.contextmanager
@@ -78,8 +74,8 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
         try:
             yield partial
             with open(partial, "rb+") as written:
-                os.fsync(written.fileno())
-            os.chmod(partial, 0o666 & ~_umask())
+                _if_possible(os.fsync, written.fileno())
+            _if_possible(os.chmod, partial, 0o666 & ~_umask())
             os.replace(partial, target)
         finally:
             partial.unlink(missing_ok=True)
@@ -100,10 +96,27 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
             yield partial
-            os.chmod(partial, 0o777 & ~_umask())
+            _if_possible(os.chmod, partial, 0o777 & ~_umask())
             os.replace(partial, target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch(path: str | os.PathLike) -> Iterator[Path]:
+    """Yield a new folder beside `path` for the temporary files of a block, and remove it.
+
+    Libraries get it from `tempfile` too: $TMPDIR may be far smaller than the disk of the results.
+    """
+    target, before = Path(path), tempfile.tempdir
+    with guarded(target):
+        folder = tempfile.mkdtemp(dir=target.parent, prefix=f".{target.stem}-", suffix=".partial")
+    tempfile.tempdir = folder
+    try:
+        yield Path(folder)
+    finally:
+        tempfile.tempdir = before
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -157,36 +170,6 @@ def write_json(path: str | os.PathLike, value: object) -> None:
     write_text(path, text + "\n")
 
 
-def read_json(path: str | os.PathLike, max_bytes: int = MAX_JSON_BYTES) -> object:
-    """Return the JSON value in a file that may come from a stranger.
-
-    Raises:
-        SerKerasError: The file does not exist, is larger than `max_bytes`, or is not what
-            `write_json` writes: UTF-8, each key once, no NaN, no infinity, and at most
-            `MAX_JSON_DEPTH` levels.
-    """
-    remedy = "Take a fresh copy of the file"
-    try:
-        with open(path, "rb") as stream:
-            raw = stream.read(max_bytes + 1)
-    except OSError as error:
-        raise SerKerasError(path, "cannot be read", "Check the path") from error
-    if len(raw) > max_bytes:
-        raise SerKerasError(path, f"is larger than {max_bytes} bytes", remedy)
-    try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_finite,
-            parse_float=_finite,
-        )
-    except (ValueError, RecursionError) as error:
-        raise SerKerasError(path, f"is not the JSON expected ({error})", remedy) from error
-    if _depth(value) > MAX_JSON_DEPTH:
-        raise SerKerasError(path, f"is nested deeper than {MAX_JSON_DEPTH} levels", remedy)
-    return value
-
-
 def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
     """Write a table without its index; unknown values become empty cells."""
     with atomic(path) as partial:
@@ -215,14 +198,24 @@ def read_csv(path: str | os.PathLike, **options) -> pd.DataFrame:
 
 @contextlib.contextmanager
 def lock(path: str | os.PathLike) -> Iterator[None]:
-    """Hold the lock file `<path>.lock`; wait while another process holds it."""
-    from filelock import FileLock
+    """Hold the lock file `<path>.lock`; wait while another process holds it.
+
+    A wait of more than `PATIENCE_S` seconds is announced. Some mounts (buckets, network disks,
+    folders of a virtual machine's host) have no locks: work goes on without one, after a warning.
+
+    Raises:
+        SerKerasError: The lock file cannot be written.
+    """
+    from filelock import Timeout
 
     target = Path(path)
-    lock_file = FileLock(f"{target}.lock")
     with guarded(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock_file.acquire()
+        try:
+            lock_file = _acquire(target, PATIENCE_S)
+        except Timeout:
+            console.say(f"Another process holds {target}.lock; waiting for it.")
+            lock_file = _acquire(target, timeout=-1)
     try:
         yield
     finally:
@@ -230,19 +223,38 @@ def lock(path: str | os.PathLike) -> Iterator[None]:
 
 
 def is_locked(path: str | os.PathLike) -> bool:
-    """Return whether a process holds `lock(path)` now."""
-    from filelock import FileLock, Timeout
+    """Return whether a process holds `lock(path)` now; False where there are no locks."""
+    from filelock import Timeout
 
     if not Path(f"{path}.lock").exists():
         return False
-    lock_file = FileLock(f"{path}.lock")
     try:
         with guarded(path):
-            lock_file.acquire(blocking=False)
+            _acquire(path, timeout=0).release()
     except Timeout:
         return True
-    lock_file.release()
     return False
+
+
+def _acquire(path: str | os.PathLike, timeout: float):
+    """Return the lock of a path, held, or not held where the file system has no locks."""
+    from filelock import FileLock
+
+    # Without locks filelock would go by whether the file exists. One that was copied from another
+    # disk has no owner who removes it, and everybody would wait for ever.
+    lock_file = FileLock(f"{path}.lock", fallback_to_soft=False)
+    try:
+        lock_file.acquire(timeout=timeout)
+    except OSError as error:
+        if error.errno not in errors.UNSUPPORTED:
+            raise
+        _warn_of_locks(Path(path).absolute().parent)
+    return lock_file
+
+
+@functools.cache
+def _warn_of_locks(folder: Path) -> None:
+    console.warn(f"The disk of {folder} has no locks: let no two commands write there at once.")
 
 
 def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
@@ -287,11 +299,8 @@ def require_space(folder: str | os.PathLike, needed: int) -> None:
         existing = existing.parent
     free = shutil.disk_usage(existing).free
     if free < needed:
-        raise SerKerasError(
-            folder,
-            f"{needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free on its disk",
-            "Free some space or choose another folder",
-        )
+        problem = f"{needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free on its disk"
+        raise SerKerasError(folder, problem, "Free some space or choose another folder")
 
 
 def short(path: str | os.PathLike) -> Path:
@@ -324,29 +333,16 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _if_possible(action: Callable, *arguments: object) -> None:
+    """Do what many mounts cannot, such as chmod and fsync; only a disk that fails is an error."""
+    try:
+        action(*arguments)
+    except OSError as error:
+        if error.errno in (*errors.FULL, *errors.FAILING):
+            raise
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key occurs twice")
-    return value
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):  # NaN, Infinity, 1e999
-        raise ValueError(f"{text} is not a finite number")
-    return value
-
-
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ser_keras import console
+from ser_keras.errors import SerKerasError
 from ser_keras.files import digest
 
 if TYPE_CHECKING:
@@ -38,6 +40,37 @@ def number(seed: int, *key: object) -> int:
         key: Names of the use, as in `stream`.
     """
     return int(digest(repr((int(seed), *map(str, key)))), 16) >> 1
+
+
+def start_backend():
+    """Return Keras, with its own defaults for what a network computes.
+
+    A `keras.json` that an old experiment left behind may ask for other numbers, such as float16.
+    The same seed would then give other weights, and nothing in the result would tell.
+
+    Raises:
+        SerKerasError: The backend that $KERAS_BACKEND or `keras.json` names cannot be started.
+    """
+    remedy = "Set KERAS_BACKEND=tensorflow, or install what it names; see also ~/.keras/keras.json"
+    try:
+        with console.native_silence():
+            import keras
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("jax", "tensorflow", "torch", "openvino"):
+            raise
+        problem = f"needs {error.name} as its backend, which is not installed"
+        raise SerKerasError("Keras", problem, remedy) from error
+    except (ImportError, ValueError, TypeError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        raise SerKerasError("Keras", f"cannot start ({reason})", remedy) from error
+    floats = {keras.config.floatx(), keras.config.dtype_policy().name} - {"float32"}
+    if floats:
+        console.warn(f"Keras is set to {', '.join(sorted(floats))}; networks here use float32.")
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    return keras
 
 
 def seed_backend(seed: int) -> None:

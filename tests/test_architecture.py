@@ -13,12 +13,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # each may import what stands before it, and nothing behind it
 ORDER = (
-    "errors files console seeding audio features batches cache corpora augment layers recipes "
-    "splits leakage audit engines prediction bundle metrics baselines jax_epoch training pictures "
-    "evaluation runs ledger cli"
+    "errors plain console files seeding audio features batches cache corpora augment layers "
+    "recipes splits leakage audit tensors engines trial prediction manifest bundle metrics "
+    "baselines jax_epoch training pictures evaluation runs ledger cli"
 ).split()
 LIGHT = (
-    "errors files console audio features batches corpora engines prediction bundle cli.use"
+    "errors plain files console audio features batches corpora tensors engines trial prediction "
+    "manifest bundle cli.use"
 ).split()
 HEAVY = (
     "soundfile soxr scipy joblib pandas sklearn matplotlib PIL keras tensorflow librosa tqdm"
@@ -46,8 +47,11 @@ OWNERS = {  # who may import what, wherever in the file, and why
     },
     "jax": {"jax_epoch": "an epoch as one program", "training": "the name of the GPU"},
     "torch": {"training": "the name of the GPU"},
-    "h5py": {"bundle": "inspects the weights of a stranger's model"},
-    "ai_edge_litert": {"engines": "the light runtime"},
+    "h5py": {},
+    "ai_edge_litert": {
+        "engines": "the light runtime",
+        "trial_child": "the same, in a process that may crash",
+    },
     "tqdm": {"console": "the only printer"},
     "filelock": {"files": "the only writer"},
     "librosa": {"augment": "pitch shift and time stretch"},

@@ -157,3 +157,92 @@ def test_a_lock_keeps_two_processes_from_losing_a_write(tmp_path):
     for worker in workers:
         worker.join()
     assert json.loads(path.read_text()) == {"n": 100}
+
+
+UNSUPPORTED = [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
+
+
+def refuse(number):
+    def call(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_mount_without_rights_and_syncing_is_written_to(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(os, "chmod", refuse(number))
+    monkeypatch.setattr(os, "fsync", refuse(number))
+    files.write_text(tmp_path / "a.txt", "text")
+    with files.atomic_folder(tmp_path / "b") as partial:
+        (partial / "x").write_text("text")
+    assert sorted(os.listdir(tmp_path)) == ["a.txt", "b"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EIO, "has failed")]
+)
+def test_a_file_that_does_not_reach_the_disk_does_not_appear(tmp_path, monkeypatch, number, words):
+    monkeypatch.setattr(os, "fsync", refuse(number))
+    with pytest.raises(SerKerasError, match=words):
+        files.write_text(tmp_path / "a.txt", "text")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("left_behind", [False, True])
+@pytest.mark.parametrize("number", UNSUPPORTED)
+def test_where_a_disk_has_no_locks_the_work_goes_on_after_a_warning(
+    tmp_path, monkeypatch, capsys, number, left_behind
+):
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", refuse(number))
+    if left_behind:
+        (tmp_path / "a.lock").write_text("")  # as it was copied from another disk
+    for _ in range(2):
+        with files.lock(tmp_path / "a"):
+            assert not files.is_locked(tmp_path / "a")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"warning: The disk of {tmp_path} has no locks: let no two commands write there at once."
+    )
+
+
+def _hold(path, held, free):
+    with files.lock(path):
+        held.set()
+        free.wait()
+
+
+def test_a_wait_for_a_lock_is_announced(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "PATIENCE_S", 0.1)
+    context = multiprocessing.get_context("spawn")
+    held, free = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path / "a", held, free))
+    holder.start()
+    held.wait()
+    assert files.is_locked(tmp_path / "a")
+    monkeypatch.setattr(files.console, "say", lambda line: (print(line), free.set()))
+    with files.lock(tmp_path / "a"):
+        assert capsys.readouterr().out == (
+            f"Another process holds {tmp_path / 'a'}.lock; waiting for it.\n"
+        )
+    holder.join()
+
+
+def test_a_link_in_the_place_of_a_lock_is_one_sentence(tmp_path):
+    (tmp_path / "a.lock").symlink_to(tmp_path / "elsewhere")
+    words = "something else is in its place"
+    with pytest.raises(SerKerasError, match=words), files.lock(tmp_path / "a"):
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_temporary_files_of_libraries_lie_beside_the_result_and_are_removed(tmp_path):
+    import tempfile
+
+    usual = tempfile.gettempdir()
+    with files.scratch(tmp_path / "a.txt") as folder, tempfile.NamedTemporaryFile() as file:
+        assert folder.parent == tmp_path
+        assert file.name.startswith(str(folder))
+    assert tempfile.gettempdir() == usual
+    assert not os.listdir(tmp_path)

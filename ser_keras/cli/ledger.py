@@ -37,8 +37,7 @@ disk. With several --jobs each training has fewer threads, and its last digits m
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
-    arguments = _parser().parse_args(argv)
+    arguments = cli.parse(_parser(), argv)
     actions = {
         "run": _run,
         "baselines": _fit_baselines,
@@ -50,7 +49,8 @@ def main(argv: list[str] | None = None) -> None:
         "pictures": _draw,
     }
     resumable = "Stopped. The same command resumes after the last finished epochs."
-    with cli.exit_codes(resumable if arguments.action == "run" else "Stopped."):
+    folders = {name: getattr(arguments, name[2:], None) for name in ("--out", "--cache")}
+    with cli.exit_codes(resumable if arguments.action == "run" else "Stopped.", folders):
         actions[arguments.action](arguments)
 
 
@@ -112,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
         "--dask",
         metavar="ADDRESS",
         help="train on the workers of a Dask cluster that see the same folders, this package's "
-        "too; start them with --nthreads 1, because each thread trains one run; after Ctrl-C they "
+        "too. Whoever reaches its scheduler runs code as you do: start it with dask scheduler "
+        "--host 127.0.0.1, or, for several machines, with the certificates of its options --tls-*. "
+        "Start workers with --nthreads 1, because each thread trains one run. After Ctrl-C they "
         "finish what they have begun",
     )
     run.add_argument(

@@ -33,8 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--cache", type=Path, default=files.CACHE, metavar="DIR", help="folder of the cache"
     )
-    arguments = parser.parse_args(argv)
-    with cli.exit_codes("Stopped."):
+    arguments = cli.parse(parser, argv)
+    folders = {"--out": arguments.out, "--cache": arguments.cache}
+    with cli.exit_codes("Stopped.", folders):
         for corpus in map(corpora.get, corpora.names()):
             root = None if corpus.place else corpus.find(arguments.data)
             if root is None or corpus.synthetic:

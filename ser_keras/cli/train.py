@@ -46,13 +46,15 @@ _IN_ORDER = "--xla_gpu_deterministic_ops=true"  # for JAX, read when it first me
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # start-up notes of native code
-    arguments = _parser().parse_args(argv)
+    arguments = cli.parse(_parser(), argv)
     flags = os.environ.get("XLA_FLAGS", "")
     if not arguments.fast and _IN_ORDER not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
     training = "Stopped. The same command with --resume continues after the last finished epoch."
-    with cli.exit_codes("Stopped." if arguments.download else training):
+    folders = {"--cache": arguments.cache, "--out": arguments.out or files.RESULTS}
+    if arguments.download:
+        folders["--data"] = arguments.data or files.DATA
+    with cli.exit_codes("Stopped." if arguments.download else training, folders):
         if arguments.list is not None:
             _list(arguments.list)
         elif arguments.explain:
@@ -178,10 +180,14 @@ def _train(arguments: argparse.Namespace) -> None:
         options=options,
         on_split=lay_out,
     )
-    if not arguments.keep_latest:
-        remember_latest(run.folder)
     _show(run)
     target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
+    if not arguments.keep_latest:
+        try:
+            remember_latest(run.folder)
+        except SerKerasError as error:
+            console.warn(f"This model is not the default one: {error.subject}: {error.problem}.")
+            target += f" --model {files.short(run.folder)}"
     console.say(f"Next: python Use_Our_Model.py{target}")
 
 

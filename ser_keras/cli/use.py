@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +25,16 @@ examples:
   python Use_Our_Model.py
       Score the model that was trained last on the test clips of its own run.
   python Use_Our_Model.py Test
-      Score it on the recordings in the folder Test; the names of files or folders tell their
-      emotions.
+      Score it on the recordings in the folder Test. Their emotions are those of their folders
+      (angry/x.wav) or of their names: <voice>_<word>_<emotion>.wav, or as in RAVDESS, CREMA-D and
+      the other corpora that are known. Other words make no emotion: not_angry/x.wav.
   python Use_Our_Model.py interview.wav 'calls/*.flac'
       Label recordings: one row for each, with the probability of every emotion.
   python Use_Our_Model.py calls --format csv > labels.csv
       Write the same as CSV; messages go to standard error and do not mix with it.
   python Use_Our_Model.py calls --labels truth.csv
       Score it on recordings whose emotions are in the columns path and emotion of truth.csv.
+      Recordings without a row are reported and skipped; --strict makes them an error.
   python Use_Our_Model.py Test --model results/runs/attention-tess/tess/paper-0-seed0
       Use another model than the last one.
 """
@@ -41,9 +42,8 @@ examples:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command with the arguments `argv`; None takes those of the process."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # no start-up messages
-    arguments = _parser().parse_args(argv)
-    with cli.exit_codes("Stopped."):
+    arguments = cli.parse(_parser(), argv)
+    with cli.exit_codes("Stopped.", {"--cache": arguments.cache}):
         _use(arguments)
 
 
@@ -81,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the confusion matrix",
     )
     parser.add_argument(
+        "--cache", type=Path, default=files.CACHE, metavar="DIR", help="folder of what clips hold"
+    )
+    parser.add_argument(
         "--strict", action="store_true", help="end with an error at the first bad file"
     )
     return parser
@@ -88,29 +91,44 @@ def _parser() -> argparse.ArgumentParser:
 
 def _use(arguments: argparse.Namespace) -> None:
     bundle = _model(arguments.model, arguments.engine)
+    truth: dict[Path, str] = {}
     if arguments.paths:
         recordings, left_out = corpora.recordings(arguments.paths)
+        if arguments.labels and not arguments.unlabelled:
+            truth, unknown = corpora.read_labels(arguments.labels, recordings, bundle.labels)
+            recordings, left_out = list(truth), left_out + unknown
+        elif not arguments.unlabelled:
+            truth = _truth(recordings, bundle.labels)
         for file in left_out:
             if arguments.strict:
-                raise SerKerasError(file.path, file.reason, "Move it away, or leave out --strict")
+                raise SerKerasError(file.path, file.reason, "Mend it, or leave out --strict")
             console.warn(f"skipped {file}")
-        truth = {}
-        if arguments.labels and not arguments.unlabelled:
-            truth = corpora.read_labels(arguments.labels, recordings, bundle.labels)
-        elif not arguments.unlabelled:
-            guesses = {path: corpora.guess(path) for path in recordings}
-            truth = {path: word for path, word in guesses.items() if word in bundle.labels}
     else:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
     predictions = _predict(bundle, recordings, arguments.strict)
     if not arguments.unlabelled and len(truth) == len(recordings):
-        _evaluate(bundle, predictions, truth, arguments.out, arguments.format)
+        _evaluate(bundle, predictions, truth, arguments)
     else:
         if truth:
             known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
             console.say(f"Only {known}, so the model is not scored.")
         _print(predictions, bundle, arguments.format)
+
+
+def _truth(recordings: list[Path], labels: Sequence[str]) -> dict[Path, str]:
+    """Return the emotions that names tell and the model knows, and say how they were read."""
+    guesses = corpora.guesses(recordings, labels)
+    for note in guesses.notes:
+        console.say(f"{note}.")
+    truth = {path: word for path, word in guesses.emotions.items() if word in labels}
+    strange = sorted(set(guesses.emotions.values()).difference(labels))
+    if strange:
+        number = console.count(len(guesses.emotions) - len(truth), "recording")
+        console.say(f"The model does not know the emotions of {number}: {', '.join(strange)}.")
+    if not guesses.emotions:
+        console.say("The names tell no emotions, so the model is not scored.")
+    return truth
 
 
 def _model(name: str | None, engine: str) -> Bundle:
@@ -174,9 +192,7 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
         for entry in rows:
             console.show(json.dumps(entry, ensure_ascii=False))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        console.show(console.comma_separated(list(rows[0]), [list(e.values()) for e in rows]))
     else:
         lines = [
             [p.file, p.label, *(f"{value:.3f}" for value in p.probabilities.values()), p.note]
@@ -189,16 +205,20 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
 
 
 def _evaluate(
-    bundle: Bundle, predictions: list[Prediction], truth: dict[Path, str], out: Path, form: str
+    bundle: Bundle,
+    predictions: list[Prediction],
+    truth: dict[Path, str],
+    arguments: argparse.Namespace,
 ) -> None:
     """Print the scores of labelled recordings, and draw their confusion matrix."""
     from ser_keras import pictures  # late: scores and pictures, which labelling does without
     from ser_keras.evaluation import evaluate
 
+    out, form = arguments.out, arguments.format
     if form != "table":
         _print(predictions, bundle, form)
     emotions = [truth[Path(p.file)] for p in predictions]
-    evaluation = evaluate(bundle, predictions, emotions)
+    evaluation = evaluate(bundle, predictions, emotions, arguments.cache)
     if evaluation.learned:
         console.warn(
             f"{evaluation.learned} of these {evaluation.scores.n} clips were in the model's "
@@ -207,10 +227,17 @@ def _evaluate(
     if evaluation.one_emotion:
         console.warn("All clips are of one emotion: the scores say little.")
     text = "\n\n".join(["", _scores(evaluation), _shared(evaluation, bundle.folder)])
-    (console.show if form == "table" else console.say)(text)
+    if form == "table":
+        console.show(text)
+    else:
+        console.say(*text.split("\n"))
     path = out / "confusion_matrix_test.png"
-    pictures.confusion_matrix(evaluation.scores, path, evaluation.title)
-    console.say(f"Confusion matrix: {files.short(path)}")
+    try:
+        pictures.confusion_matrix(evaluation.scores, path, evaluation.title)
+    except SerKerasError as error:
+        console.warn(f"No picture: {cli.with_option(error, {'--out': out})}")
+    else:
+        console.say(f"Confusion matrix: {files.short(path)}")
 
 
 def _scores(evaluation: Evaluation) -> str:

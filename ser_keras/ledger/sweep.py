@@ -324,12 +324,13 @@ def _workers(
     try:
         from distributed import Client
     except ImportError as error:
-        remedy = 'Install it: pip install "distributed>=2025.1"'
+        remedy = 'Install it: pip install "distributed>=2026.1"'
         raise SerKerasError("--dask", "needs a package that is not there", remedy) from error
+    console.say(f"Connecting to {dask}.")
     try:
         client = Client(dask, set_as_default=False)
     except (OSError, ValueError) as error:
-        remedy = "Start a scheduler with: dask scheduler"
+        remedy = "Start a scheduler with: dask scheduler --host 127.0.0.1"
         raise SerKerasError(dask, "cannot be reached", remedy) from error
     with client:
         slots = sum(client.ncores().values())

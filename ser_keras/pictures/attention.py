@@ -27,6 +27,7 @@ from ser_keras.pictures.canvas import (
     heading,
     new_figure,
     ordered,
+    own_style,
     plain,
     power_bar,
     save,
@@ -84,6 +85,7 @@ class Attention:
         return [f"coefficients\n{start} to {end - 1}" for start, end in pairs]
 
 
+@own_style()
 def attention(attention: Attention, path: str | os.PathLike, title: str) -> None:
     """Draw the weights beside a clip of each emotion, and below their means over all clips.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import textwrap
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras import files
+from ser_keras import console, files
 from ser_keras.corpora.emotions import VOCABULARY
+from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec, band_frequencies
 
 if TYPE_CHECKING:
@@ -43,6 +46,27 @@ MEL = FeatureSpec(
 )
 
 
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Draw inside the block, or the function, as matplotlib does without a settings file.
+
+    `text.usetex` in such a file needs LaTeX. Formulas are off, as a name may have dollar signs.
+
+    Raises:
+        SerKerasError: matplotlib cannot start.
+    """
+    try:
+        import matplotlib.style
+    except ValueError as error:  # $MPLBACKEND may name one that is not installed
+        problem = f"cannot start ({str(error).partition(';')[0]})"
+        raise SerKerasError("matplotlib", problem, "Unset MPLBACKEND") from error
+    except OSError as error:
+        remedy = "Set MPLCONFIGDIR to a folder that you may write to"
+        raise SerKerasError("matplotlib", "has no folder for its fonts", remedy) from error
+    with matplotlib.style.context(["default", {"text.parse_math": False}]):
+        yield
+
+
 def new_figure(width: float, height: float, title: str) -> Figure:
     """Return an empty figure of a size in inches, with its title on the left."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -50,7 +74,8 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    title = textwrap.fill(title, int(8 * width))  # characters of this size in an inch
+    per_line = int(8 * width)  # characters of this size
+    title = textwrap.fill(console.visible(title), per_line)
     figure.suptitle(title, x=0.01, ha="left", color=INK, fontsize=13, fontweight="bold")
     return figure
 
@@ -132,7 +157,9 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
     from PIL import Image
 
     png = io.BytesIO()
-    figure.savefig(png, format="png", pil_kwargs={"compress_level": 1})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for a letter
+        figure.savefig(png, format="png", pil_kwargs={"compress_level": 1})
     with Image.open(png) as picture:
         picture = picture.convert("RGB")
     if picture.getcolors(_FEW_COLOURS):  # with more colours, smooth shades would become steps

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras.pictures.canvas import INK, SHARES, heading, new_figure, plain, save
+from ser_keras.pictures.canvas import INK, SHARES, heading, new_figure, own_style, plain, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ser_keras.metrics import Scores
 
 
+@own_style()
 def confusion_matrix(scores: Scores, path: str | os.PathLike, title: str) -> None:
     """Draw the confusion matrix: the numbers are counts, the colour is their share of the row.
 

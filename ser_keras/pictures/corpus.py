@@ -21,6 +21,7 @@ from ser_keras.pictures.canvas import (
     heading,
     new_figure,
     ordered,
+    own_style,
     save,
 )
 from ser_keras.pictures.sounds import augmented_examples, mel_spectrograms, waveforms
@@ -57,6 +58,7 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
     return paths
 
 
+@own_style()
 def class_counts(index: Index, path: str | os.PathLike) -> None:
     """Draw the number of clips of each emotion, split by speaker if there are few."""
     clips, emotions = index.clips, ordered(index.clips["emotion"])
@@ -103,6 +105,7 @@ def class_counts(index: Index, path: str | os.PathLike) -> None:
     save(figure, path)
 
 
+@own_style()
 def durations(index: Index, path: str | os.PathLike) -> None:
     """Draw the durations of the clips of each emotion on one scale, with the median marked."""
     clips, emotions = index.clips, ordered(index.clips["emotion"])

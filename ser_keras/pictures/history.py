@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras.pictures.canvas import BLUE, INK, ORANGE, QUIET, gridded, heading, new_figure, save
+from ser_keras.pictures.canvas import (
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    gridded,
+    heading,
+    new_figure,
+    own_style,
+    save,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 
+@own_style()
 def training_history(
     history: pd.DataFrame, path: str | os.PathLike, title: str, *, best_epoch: int
 ) -> None:

@@ -20,6 +20,7 @@ from ser_keras.pictures.canvas import (
     gridded,
     heading,
     new_figure,
+    own_style,
     plain,
     save,
 )
@@ -73,6 +74,7 @@ class Rung:
     published: float | None = None
 
 
+@own_style()
 def ladder(rungs: Sequence[Rung], path: str | os.PathLike, title: str) -> None:
     """Draw each system on each corpus, from the easiest protocol to the hardest.
 
@@ -115,6 +117,7 @@ def ladder(rungs: Sequence[Rung], path: str | os.PathLike, title: str) -> None:
     save(figure, path)
 
 
+@own_style()
 def speaker_text_grid(
     rungs: Sequence[Rung],
     path: str | os.PathLike,

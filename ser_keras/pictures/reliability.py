@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras.pictures.canvas import BLUE, INK, ORANGE, QUIET, gridded, heading, new_figure, save
+from ser_keras.pictures.canvas import (
+    BLUE,
+    INK,
+    ORANGE,
+    QUIET,
+    gridded,
+    heading,
+    new_figure,
+    own_style,
+    save,
+)
 
 if TYPE_CHECKING:
     from ser_keras.metrics import Scores
 
 
+@own_style()
 def reliability(scores: Scores, path: str | os.PathLike, title: str) -> None:
     """Draw accuracy against confidence, and the number of clips at each confidence below.
 

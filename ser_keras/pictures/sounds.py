@@ -33,6 +33,7 @@ from ser_keras.pictures.canvas import (
     heading,
     new_figure,
     ordered,
+    own_style,
     power_bar,
     save,
     short,
@@ -55,6 +56,7 @@ _STEPS = (  # shown without a recipe; their ranges are wide, so that the effect 
 )
 
 
+@own_style()
 def waveforms(index: Index, path: str | os.PathLike) -> None:
     """Draw waveform and mel spectrogram of each emotion's first clip, all on one scale."""
     emotions = ordered(index.clips["emotion"])
@@ -91,6 +93,7 @@ def waveforms(index: Index, path: str | os.PathLike) -> None:
     save(figure, path)
 
 
+@own_style()
 def mel_spectrograms(index: Index, path: str | os.PathLike) -> None:
     """Draw mel spectrograms of four clips of each emotion, by different speakers if possible."""
     emotions = ordered(index.clips["emotion"])
@@ -104,6 +107,7 @@ def mel_spectrograms(index: Index, path: str | os.PathLike) -> None:
     _gallery(title, path, emotions, powers, notes, MEL)
 
 
+@own_style()
 def augmented_examples(index: Index, path: str | os.PathLike, recipe: Recipe | None = None) -> None:
     """Draw clips beside their augmented forms, a row for each step.
 

@@ -12,6 +12,7 @@ import pytest
 
 from ser_keras import files
 from ser_keras.cli import train
+from ser_keras.errors import SerKerasError
 from tests.conftest import SMALL
 
 SETTINGS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
@@ -246,3 +247,42 @@ def test_sums_keep_their_order_on_a_gpu_unless_it_has_to_be_fast(words, asked, m
 
 def _quiet() -> dict:
     return {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+@pytest.mark.parametrize("option", ["--cache", "--out"])
+def test_a_folder_that_cannot_be_written_is_named_with_its_option(
+    option, tiny_tess, cache, tmp_path, capsys, monkeypatch
+):
+    import errno
+
+    folder = tmp_path / "read-only"
+    make = os.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).startswith((str(folder), str(folder.with_name(f".{folder.name}")))):
+            raise OSError(errno.EROFS, "Read-only file system")
+        return make(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    folders = {"--cache": cache, "--out": tmp_path / "run", option: folder}
+    argv = ["--corpus", "tess", "--data", str(tiny_tess), *SETTINGS]
+    argv += [str(word) for pair in folders.items() for word in pair]
+    line = fails(argv, capsys)
+    assert line.endswith(
+        f": cannot be written. Choose a folder that you may write to, with {option}."
+    )
+
+
+def test_scores_are_shown_where_the_latest_model_cannot_be_noted(
+    tiny_run, tiny_tess, cache, capsys, monkeypatch
+):
+    def refuse(folder):
+        raise SerKerasError("results/latest", "cannot be written", "Choose another folder")
+
+    monkeypatch.setattr(train, "remember_latest", refuse)
+    argv = ["--corpus", "tess", "--data", str(tiny_tess), "--cache", str(cache), *SETTINGS]
+    train.main([*argv, "--out", str(tiny_run.folder)])
+    out, err = capsys.readouterr()
+    assert "accuracy" in out
+    assert "This model is not the default one: results/latest: cannot be written." in err
+    assert f"--model {files.short(tiny_run.folder)}" in err
