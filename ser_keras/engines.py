@@ -280,7 +280,7 @@ def export(
         try:
             light = LightEngine(partial)(inputs)
         except SerKerasError as error:
-            raise ExportError(*error.args) from error
+            raise ExportError(path, error.problem, "Use --engine keras") from error
         difference = float(np.abs(light - KerasEngine(network)(inputs)).max())
         if not quantize and not difference <= TOLERANCE:
             problem = f"the exported network differs from Keras by {difference:.2g}"
@@ -291,11 +291,16 @@ def export(
 def convert(network: keras.Model, path: str | os.PathLike, quantize: bool) -> None:
     """Write a network as a LiteRT model; the backend must be TensorFlow.
 
+    The lists of a loop over time steps have LiteRT's own operators only where their size is known.
+    Such a network is written for one clip at a time, as the light engine computes.
+
     Args:
         network: Keras model.
         path: File to write.
         quantize: Whether weights are stored in 8 bits.
     """
+    import keras
+
     options = {}
     if quantize:
         import tensorflow as tf  # its converter takes a member of its own enumeration
@@ -306,6 +311,11 @@ def convert(network: keras.Model, path: str | os.PathLike, quantize: bool) -> No
             if hasattr(layer, "as_constants"):  # for the parts of it that no input changes
                 constants.enter_context(layer.as_constants())
         network.export(path, format="litert", verbose=False, **options)
+        if b"FlexTensorListReserve" in Path(path).read_bytes():  # which LiteRT lacks
+            clip = keras.tree.map_structure(
+                lambda x: keras.InputSpec(x.dtype, (1, *x.shape[1:]), name=x.name), network.input
+            )
+            network.export(path, format="litert", verbose=False, input_signature=[clip], **options)
 
 
 def _convert_in_process(network: keras.Model, path: Path, quantize: bool) -> None:

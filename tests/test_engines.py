@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from ser_keras import bundle, engines
+from ser_keras import bundle, engines, recipes, training, trial
 from ser_keras.errors import SerKerasError
 
 
@@ -63,6 +63,16 @@ def test_a_clip_in_one_thread_needs_one_interpreter(tiny_run, monkeypatch):
     for clip in clips(engine, 5):
         engine(clip)
     assert len(opened) == 1
+
+
+def test_a_loop_over_time_steps_is_exported_with_literts_own_operators(tmp_path):
+    recipe = recipes.get("mean-mfcc-lstm").override({"model.unroll": "false", "model.units": "3"})
+    network, path = training.build(recipe), tmp_path / "model.tflite"
+    inputs = {"features": np.random.default_rng(0).normal(size=(3, 40, 1)).astype("f4")}
+    assert engines.export(network, path, inputs) <= engines.TOLERANCE
+    trial.inspect(path, path.read_bytes())
+    engine = engines.LightEngine(path)
+    np.testing.assert_allclose(engine(inputs), engines.KerasEngine(network)(inputs), atol=1e-5)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
