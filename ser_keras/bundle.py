@@ -8,6 +8,7 @@ for the user's own Keras and opened by nothing here.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,8 +30,12 @@ from ser_keras.prediction import Pipeline, Prediction, Recording, listed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ser_keras.recipes import Recipe
+
 MANIFEST = manifests.NAME
 LATEST = files.RESULTS / "latest"
+
+_HEADER_BYTES = 1 << 20  # of a file of weights, at most
 
 # Files that could be taken for a part of a model; the manifest has to name them.
 _PARTS = frozenset(
@@ -193,6 +198,24 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
     return Bundle(folder, manifest, Pipeline(labels, features, batch, normalization, opened))
 
 
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse a recipe before training if its model could not be opened afterwards.
+
+    Raises:
+        SerKerasError: The network cannot be built or has too many weights, a manifest cannot hold a
+            setting, or the settings ask for more work than a model may ask for.
+    """
+    manifests.check_recipe(recipe.name, recipe.to_json(), recipe.features, recipe.batch)
+    shapes = recipe.batch.shapes(recipe.features.n_features)
+    build = partial(recipe.build, shapes, len(recipe.emotions), **recipe.model)
+    weights = engines.describe(build, recipe.name, "Change it with --set")
+    parameters = sum(math.prod(shape) for shape, _ in weights.values())
+    if 4 * parameters > MAX_MODEL_BYTES - _HEADER_BYTES:
+        most = (MAX_MODEL_BYTES - _HEADER_BYTES) // 4
+        problem = f"has {parameters:,} parameters, and a model may have {most:,}"
+        raise SerKerasError(recipe.name, problem, "Make its layers smaller with --set")
+
+
 def save(
     folder: Path,
     network,
@@ -226,6 +249,14 @@ def save(
             engines.export(network, folder / MODELS["quantized"], example, quantize=True)
     except engines.ExportError as error:
         console.warn(str(error))
+    for path in (folder / KERAS_FILE, folder / MODELS["light"], folder / MODELS["quantized"]):
+        try:
+            content = plain.read_plain(path, MAX_MODEL_BYTES) if path.exists() else None
+            if content is not None and path.name != KERAS_FILE:
+                trial.inspect(path, content)
+        except SerKerasError as error:  # what was trained is not lost by it
+            files.remove(path)
+            console.warn(f"{path} {error.problem}. It is left out; use --engine keras.")
     models = {
         name: _fingerprint(folder / name)[0] for name in manifests.FILES if (folder / name).exists()
     }
@@ -348,8 +379,7 @@ def _check_engine(
             raise SerKerasError(path, f"its input {name} has another shape than described", FRESH)
     output = engine(inputs)
     if output.shape != (1, n_labels):
-        classes = output.shape[-1] if output.shape else 0
-        problem = f"gives {classes} classes, and the manifest names {n_labels}"
+        problem = f"gives an output of {output.shape}, and the manifest names {n_labels} emotions"
         raise SerKerasError(path, problem, FRESH)
     if not np.isfinite(output).all():
         raise SerKerasError(path, "its weights are not finite numbers", FRESH)

@@ -142,10 +142,7 @@ class _Signature:
         (self._runner,) = (
             interpreter.get_signature_runner(key) for key in interpreter.get_signature_list()
         )
-
-    @property
-    def input_details(self) -> dict:
-        return self._runner.get_input_details()
+        self.input_details = self._runner.get_input_details()
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         (output,) = self._runner(**inputs).values()
@@ -202,26 +199,44 @@ class KerasEngine:
         Raises:
             SerKerasError: The network cannot be built, or has other weights.
         """
-        keras = seeding.start_backend()
-
-        try:
-            # variables have names and shapes in this scope, and take no memory
-            with keras.StatelessScope(initialize_variables=False):
-                described = _named(build())
-            stored = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
-            needed = {name: (tuple(v.shape), str(v.dtype)) for name, v in described.items()}
-            if stored != needed:
-                names = [*needed, *stored]
-                other = next(name for name in names if needed.get(name) != stored.get(name))
-                problem = f"does not hold the weights of the recipe's network ({other[:80]!r})"
-                raise SerKerasError(path, problem, "Take a fresh copy, or train it again")
-            network = build()
-        except (ValueError, TypeError, OverflowError, ArithmeticError, LookupError) as error:
-            problem = f"the recipe's network cannot be built ({_first_line(error)})"
-            raise SerKerasError(path, problem, "Take a fresh copy, or train it again") from error
+        stored = {name: (array.shape, str(array.dtype)) for name, array in arrays.items()}
+        remedy = "Take a fresh copy, or train it again"
+        needed = describe(build, path, remedy)
+        if stored != needed:
+            names = [*needed, *stored]
+            other = next(name for name in names if needed.get(name) != stored.get(name))
+            problem = f"does not hold the weights of the recipe's network ({other[:80]!r})"
+            raise SerKerasError(path, problem, remedy)
+        network = build()
         for name, variable in _named(network).items():
             variable.assign(arrays[name])
         return cls(network)
+
+
+def describe(
+    build: Callable[[], keras.Model], subject: str | os.PathLike, remedy: str
+) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return shape and type of each weight of a network, named as by `weights_of`.
+
+    The weights themselves take no memory, however many they are.
+
+    Args:
+        build: Function that builds the network.
+        subject: Name of what asks for the network, for errors.
+        remedy: What to do about a network that cannot be built.
+
+    Raises:
+        SerKerasError: The network cannot be built.
+    """
+    keras = seeding.start_backend()
+    try:
+        # variables have names and shapes in this scope, and take no memory
+        with keras.StatelessScope(initialize_variables=False):
+            weights = _named(build())
+    except (ValueError, TypeError, OverflowError, ArithmeticError, LookupError) as error:
+        problem = f"the recipe's network cannot be built ({_first_line(error)})"
+        raise SerKerasError(subject, problem, remedy) from error
+    return {name: (tuple(v.shape), str(v.dtype)) for name, v in weights.items()}
 
 
 def weights_of(network: keras.Model) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +18,9 @@ FORMAT = 2
 NAME = "bundle.json"
 FILES = ("model.tflite", "model.int8.tflite", "weights.safetensors", "model.keras")
 MAX_MODEL_BYTES = 1 << 28  # the largest published network has 195 MB of weights
+MAX_BYTES = 1 << 24  # of bundle.json, which lists every clip: 22 bytes for each of 700,000
 FRESH = "Take a fresh copy of the model, or train it again"
+_CHANGE = "Change it with --set"
 
 # The most that settings may ask for; the recipes ask for a tenth of it at most.
 _MAX_INPUT = 1_000_000  # values of a network's input: frames x features
@@ -40,7 +43,7 @@ def read(folder: Path) -> dict:
     path = folder / NAME
     if folder.is_symlink():
         raise SerKerasError(folder, "is a link", "Name the folder that it leads to")
-    manifest = files.read_json(path, links=False)
+    manifest = files.read_json(path, MAX_BYTES, links=False)
     if not isinstance(manifest, dict):
         raise SerKerasError(path, "is not a manifest", FRESH)
     version = manifest.get("format")
@@ -55,8 +58,8 @@ def read(folder: Path) -> dict:
         names = ", ".join(repr(name[:40]) for name in unknown[:5])
         raise SerKerasError(path, f"has the unknown keys {names}", FRESH)
     labels = manifest["labels"]
-    if not _is_list_of(labels, _text(100), 2, 1000) or len(set(labels)) != len(labels):
-        raise SerKerasError(path, "its labels are not two or more different names", FRESH)
+    if not _is_list_of(labels, _is_label, 2, 1000) or len(set(labels)) != len(labels):
+        raise SerKerasError(path, "its labels are not two or more different words", FRESH)
     models = manifest["models"]
     if not isinstance(models, dict) or not models or not models.keys() <= set(FILES):
         raise SerKerasError(path, "names other files than a model has", FRESH)
@@ -87,8 +90,8 @@ def settings(path: Path, manifest: dict) -> tuple[FeatureSpec, BatchSpec, Normal
     except SerKerasError as error:
         problem = f"its setting {error.subject} {error.problem}"
         raise SerKerasError(path, problem, FRESH) from error
-    _check_work(path, features, batch)
-    statistics = (batch.pad_value, *normalization.mean, *normalization.std)
+    check_work(path, features, batch)
+    statistics = (*normalization.mean, *normalization.std)
     fits = normalization.kind == batch.normalize and (
         normalization.kind != "feature" or len(normalization.mean) == features.n_features
     )
@@ -98,8 +101,38 @@ def settings(path: Path, manifest: dict) -> tuple[FeatureSpec, BatchSpec, Normal
     return features, batch, normalization
 
 
-def _check_work(path: Path, features: FeatureSpec, batch: BatchSpec) -> None:
-    """Refuse settings each of which is allowed, but whose product asks for too much."""
+def check_recipe(name: str, record: dict, features: FeatureSpec, batch: BatchSpec) -> None:
+    """Refuse a recipe before training if `read` would refuse its model afterwards.
+
+    Args:
+        name: Name of the recipe, for errors.
+        record: All that the recipe states (`Recipe.to_json`).
+        features: Its features.
+        batch: Its batches.
+
+    Raises:
+        SerKerasError: A manifest cannot hold a setting, or they ask for too much work.
+    """
+    if broken := _broken(record, _RECIPE, ""):
+        problem = f"has a setting {broken[1:]} that no model can hold"
+        raise SerKerasError(name, problem, _CHANGE)
+    check_work(name, features, batch, _CHANGE)
+
+
+def check_work(
+    subject: str | Path, features: FeatureSpec, batch: BatchSpec, remedy: str = FRESH
+) -> None:
+    """Refuse settings each of which is allowed, but which together ask for too much or nothing.
+
+    Args:
+        subject: Name of what has these settings, for errors.
+        features: How frames are computed from samples.
+        batch: How inputs are made from frames.
+        remedy: What to do about it.
+
+    Raises:
+        SerKerasError: They ask for too much work, or no sound can reach the network.
+    """
     rate = features.sample_rate / features.hop_length  # frames in a second
     seconds = features.duration or 60.0  # what is read without a duration is limited elsewhere
     matrix = features.n_mels * (1 + features.n_fft // 2)
@@ -113,8 +146,14 @@ def _check_work(path: Path, features: FeatureSpec, batch: BatchSpec) -> None:
         ("frames and features", (batch.frames or 1) * features.n_features, _MAX_INPUT),
     ):
         if value > most:
-            problem = f"its {name} together ask for {value / most:.0f} times what is allowed"
-            raise SerKerasError(path, problem, FRESH)
+            problem = f"its {name} together ask for {value / most:.1f} times what is allowed"
+            raise SerKerasError(subject, problem, remedy)
+    if abs(batch.pad_value) > _MAX_STATISTIC:
+        raise SerKerasError(subject, f"its padding is {batch.pad_value:.0e}", remedy)
+    width = (features.fmax or features.sample_rate / 2) - features.fmin
+    if width < features.sample_rate / features.n_fft:
+        problem = f"its mel bands span {width:.2g} Hz, which no value of its transform lies in"
+        raise SerKerasError(subject, problem, remedy)
 
 
 def _broken(value: object, rule: Rule, name: str) -> str | None:
@@ -151,6 +190,18 @@ def _text(most: int, empty: bool = False) -> Callable[[Any], bool]:
         and value.isprintable()
         and bool(value or empty)
     )
+
+
+def _is_label(value: object) -> bool:
+    """Return whether a value is the name of an emotion: letters, digits, blanks, hyphens.
+
+    It is then no formula for a spreadsheet and no HTML. Latin letters are not mixed with those of
+    another alphabet, some of which look the same.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"\w[\w -]{0,99}", value):
+        return False
+    latin = {unicodedata.name(c, "").startswith("LATIN") for c in value if c.isalpha()}
+    return len(latin) < 2 and unicodedata.normalize("NFKC", value) == value
 
 
 def _matches(pattern: str) -> Callable[[Any], bool]:
@@ -219,7 +270,7 @@ _RECIPE = {
     "title": _text(500),
     "sources": [_text(500)],
     "corpora": [_WORD],
-    "emotions": [_text(100)],
+    "emotions": [_is_label],
     "features": _is_settings,
     "batch": _is_settings,
     "training": _is_settings,
@@ -238,7 +289,7 @@ _RULES: dict[str, Rule] = {
     "created": _matches(r"\d{4}-\d\d-\d\d"),
     "versions": _is_versions,
     "recipe": _RECIPE,
-    "labels": [_text(100)],
+    "labels": [_is_label],
     "features": {field.name: _is_plain for field in dataclasses.fields(FeatureSpec)},
     "batch": {field.name: _is_plain for field in dataclasses.fields(BatchSpec)},
     "normalization": {

@@ -63,10 +63,7 @@ def check(
     key = _key(sha256, inputs)
     if key in _read(folder):
         return
-    strange = sorted(operators(path, content) - _OPERATORS)
-    if strange:
-        problem = f"has operators that no model of this package has ({strange[:5]})"
-        raise SerKerasError(path, problem, _FRESH)
+    inspect(path, content)
     import subprocess  # late: models that were tried before need none
 
     task = {
@@ -111,6 +108,17 @@ def check(
 def remember(sha256: str, inputs: Mapping[str, np.ndarray], folder: Path | None = None) -> None:
     """Remember a light model that this machine has made, with the inputs that it takes."""
     _write(files.CACHE if folder is None else folder, _key(sha256, inputs))
+
+
+def inspect(path: Path, content: bytes) -> None:
+    """Refuse a light model with other operators than this package's models have, without LiteRT.
+
+    Raises:
+        SerKerasError: It has such operators, or the content is no light model.
+    """
+    if strange := sorted(operators(path, content) - _OPERATORS):
+        problem = f"has operators that no model of this package has ({strange[:5]})"
+        raise SerKerasError(path, problem, _FRESH)
 
 
 def operators(path: Path, content: bytes) -> set[int]:

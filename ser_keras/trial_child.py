@@ -1,6 +1,6 @@
 """Open a light model once, in a process that may crash, hang or run out of memory.
 
-`trial.run` starts this file by itself, without the package, and limits its time. It reads what it
+`trial.check` starts this file by itself, without the package, and limits its time. It reads what it
 opens from stdin, so that the very bytes that were hashed are opened, and it prints one line of
 JSON, {"problem": null} or {"problem": "what LiteRT says"}.
 """
@@ -11,6 +11,7 @@ import struct
 import sys
 
 _MARGIN = 512 << 20  # bytes beside the model itself; the largest published network takes 250 MB
+_MOST = 896 << 20  # bytes that a model of any size may take, itself included
 
 
 def main() -> None:
@@ -31,17 +32,20 @@ def main() -> None:
     inputs = {
         name: np.zeros(entry["shape"], entry["dtype"]) for name, entry in task["inputs"].items()
     }
-    _limit(task["seconds"], _MARGIN + 2 * len(content))
+    _limit(task["seconds"], min(_MARGIN + 2 * len(content), _MOST - len(content)))
     try:
         interpreter = Interpreter(model_content=content, num_threads=task["threads"])
         interpreter.allocate_tensors()
         (key,) = interpreter.get_signature_list()
-        interpreter.get_signature_runner(key)(**inputs)
-        problem = None
+        runner = interpreter.get_signature_runner(key)
+        runner.get_input_details()  # names and shapes may be no text and no numbers
+        (output,) = runner(**inputs).values()
+        problem = None if output.dtype == np.float32 else "its output is not float32"
     except MemoryError:
         problem = "it asks for too much memory"
     except (ValueError, RuntimeError, TypeError, LookupError) as error:
-        problem = (str(error).splitlines() or ["no reason given"])[0][:200]
+        unknown = "LiteRT gives no reason; it may ask for too much memory"
+        problem = (str(error).splitlines() or [unknown])[0][:200]
     os.write(answer, json.dumps({"problem": problem}).encode())
     os._exit(0)  # destructors of a strange model's tensors need not run
 

@@ -1,7 +1,11 @@
+import shutil
+
 import numpy as np
 import pytest
 
-from ser_keras import bundle
+from ser_keras import bundle, engines, recipes, runs, training, trial
+from ser_keras.errors import SerKerasError
+from tests.conftest import SMALL
 
 
 def test_a_bundle_predicts_files_and_arrays_alike(tiny_run, tiny_tess, cache):
@@ -39,3 +43,61 @@ def test_the_light_engine_agrees_with_keras(tiny_run, tiny_tess):
     tables = [bundle.load_bundle(tiny_run.folder, e).predict(paths) for e in ("light", "keras")]
     columns = [c for c in tables[0] if c.startswith("p_")]
     np.testing.assert_allclose(tables[0][columns], tables[1][columns], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"model.units": "100000"}, "parameters, and a model may have"),
+        ({"features.hop_length": "1"}, "together ask for"),
+        ({"features.fmin": "440", "features.fmax": "440.1"}, "its mel bands span 0.1 Hz"),
+        ({"batch.pad_value": "1e12"}, "its padding is 1e"),
+        ({"model.filters": "0"}, "the recipe's network cannot be built"),
+    ],
+)
+def test_what_no_model_may_have_is_refused_before_training(tiny_index, tmp_path, changes, words):
+    recipe = recipes.get("attention-tess").override(changes)
+    with pytest.raises(SerKerasError, match=words) as refused:
+        runs.run(recipe, tiny_index, out=tmp_path / "run")
+    assert "with --set" in str(refused.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_every_published_network_is_small_enough(name):
+    bundle.check_recipe(recipes.get(name))
+
+
+@pytest.fixture
+def trained(tiny_run, monkeypatch):
+    """A network and what `save` needs to write it beside; its export takes no time."""
+    recipe = recipes.get("attention-tess").override(SMALL)
+    network, loaded = training.build(recipe), bundle.load_bundle(tiny_run.folder)
+
+    def exported(network, path, example, quantize=False):
+        shutil.copyfile(tiny_run.folder / "model.tflite", path)
+
+    monkeypatch.setattr(engines, "export", exported)
+    written = {"format", "labels", "features", "batch", "normalization", "models"}
+    facts = {key: value for key, value in loaded.manifest.items() if key not in written}
+    return {"network": network, "pipeline": loaded.pipeline, "example": {}, **facts}
+
+
+def test_a_file_that_is_too_large_is_left_out_and_the_weights_are_kept(
+    trained, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(bundle, "MAX_MODEL_BYTES", 20_000)  # less than the exported network has
+    saved = bundle.save(tmp_path, **trained)
+    assert set(saved.manifest["models"]) == {"weights.safetensors"}
+    assert not (tmp_path / "model.tflite").exists()
+    assert "model.tflite is larger than 20000 bytes" in capsys.readouterr().err
+    assert bundle.load_bundle(tmp_path, "keras").labels == trained["pipeline"].labels
+
+
+def test_a_light_model_that_other_machines_would_refuse_is_left_out(
+    trained, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(trial, "_OPERATORS", frozenset())
+    saved = bundle.save(tmp_path, **trained)
+    assert set(saved.manifest["models"]) == {"weights.safetensors", "model.keras"}
+    assert "operators that no model of this package has" in capsys.readouterr().err

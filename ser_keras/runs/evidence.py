@@ -96,7 +96,11 @@ def save_bundle(trained: Trained, folder: Path, quantize: bool) -> None:
     )
     if not quantize:
         return
-    loaded = {name: bundle.load_bundle(folder, name).pipeline.engine for name in engines.MODELS}
+    loaded = {
+        name: bundle.load_bundle(folder, name).pipeline.engine
+        for name, file in engines.MODELS.items()
+        if (folder / file).exists()  # a network that cannot be exported has one engine
+    }
     reference = loaded["keras"](inputs)
     rows = []
     for name, engine in loaded.items():

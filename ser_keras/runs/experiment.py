@@ -111,6 +111,7 @@ def run(
         ):
             console.say(f"{folder} holds this run, finished; --fresh would train it again.")
             return finished
+        bundle.check_recipe(recipe)
         _claim(folder, key, recipe, split, options)
         counts = ", ".join(f"{n} {role}" for role, n in split.counts().items())
         console.say(f"Split ({protocol}, fold {fold}, seed {seed}): {counts}.")

@@ -220,7 +220,7 @@ HOSTILE = {
     "too deep": Spoilt("JSON", text(60 * b"[" + 60 * b"]"), "nested deeper than 8 levels"),
     "as deep as Python parses": Spoilt("JSON", text(900 * b"[" + 900 * b"]"), "nested deeper"),
     "far too deep": Spoilt("JSON", text(500_000 * b"["), "is not the JSON expected"),
-    "too large": Spoilt("JSON", text(b'"' + (1 << 20) * b"x" + b'"'), "is larger than"),
+    "too large": Spoilt("JSON", text(b'"' + (1 << 24) * b"x" + b'"'), "is larger than"),
     "sparse": Spoilt("JSON", _sparse(MANIFEST, 1 << 31), "is larger than"),
     "older": Spoilt("JSON", text(b'{"format": 1}'), "Train the model again"),
     "newer": Spoilt("JSON", text(b'{"format": 3}'), "has format 3, and this version reads 2"),
@@ -291,6 +291,14 @@ HOSTILE = {
     "a label twice": Spoilt("labels", entries(labels=["sad", "sad"]), "its labels are not"),
     "a label of two lines": Spoilt("labels", entries(labels=["sad", "a\n"]), "its labels are not"),
     "a long label": Spoilt("labels", entries(labels=["sad", 999 * "a"]), "its labels are not"),
+    "a label in HTML": Spoilt("labels", entries(labels=["sad", "<b>happy</b>"]), "its labels are"),
+    "a formula for a label": Spoilt("labels", entries(labels=["sad", "=1+1"]), "its labels are"),
+    "a label of two alphabets": Spoilt(
+        "labels", entries(labels=["happy", "s\N{CYRILLIC SMALL LETTER A}d"]), "its labels are not"
+    ),
+    "a label of wide letters": Spoilt(
+        "labels", entries(labels=["happy", "\N{FULLWIDTH LATIN SMALL LETTER S}ad"]), "its labels"
+    ),
     "statistics without end": Spoilt(
         "finite", within("normalization", mean=[1e300]), "its entry normalization.mean"
     ),
@@ -301,6 +309,9 @@ HOSTILE = {
     "a transform without end": Spoilt("settings", within("features", n_fft=1 << 40), "n_fft"),
     "features of another kind": Spoilt("settings", within("features", kind="magic"), "kind"),
     "an object for a reference": Spoilt("settings", within("features", ref={"a": 1}), "ref"),
+    "bands that no sound reaches": Spoilt(
+        "settings", within("features", fmin=440.0, fmax=440.001), "its mel bands span 0.001 Hz"
+    ),
     "a frame a sample": Spoilt(
         "settings", within("features", hop_length=1, n_mels=1024), "bands and hop together ask"
     ),

@@ -8,9 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ser_keras import bundle, files, trial
+from ser_keras import bundle, files, plain, trial
 from ser_keras.errors import SerKerasError
-from tests.faults.hostile import HOSTILE, LIGHT, MANIFEST, WEIGHTS, copied, seal
+from tests.faults.hostile import (
+    HOSTILE,
+    LIGHT,
+    MANIFEST,
+    WEIGHTS,
+    copied,
+    edit,
+    manifest,
+    seal,
+)
 
 
 @pytest.fixture
@@ -88,6 +97,14 @@ def test_where_nothing_can_be_remembered_a_model_is_tried_each_time(copy, forget
     assert len(children) == 2
 
 
+def test_a_tensor_whose_name_is_no_text_is_refused(copy, forgetful):
+    content = (copy / LIGHT).read_bytes()
+    name = b"serving_default_features"
+    assert name in content
+    seal(copy, LIGHT, content.replace(name, b"\xff" + name[1:]))
+    assert "is not a model that LiteRT can run" in refusal(copy)
+
+
 def child_that(monkeypatch, program):
     """Let the child process run another program."""
     run = subprocess.run
@@ -114,6 +131,18 @@ def test_what_ends_the_child_is_one_sentence_here(copy, forgetful, monkeypatch, 
     assert not forgetful.exists()
 
 
+@pytest.mark.parametrize("label", ["SAD", "wütend", "very sad", "悲しみ", "злость", "class 1"])
+def test_a_label_may_be_a_word_of_any_language(copy, label):
+    edit(copy, labels=[label, *manifest(copy)["labels"][1:]])
+    assert bundle.load_bundle(copy).labels[0] == label
+
+
+def test_a_manifest_may_list_more_clips_than_any_other_json_may_hold(copy):
+    edit(copy, training_clips=[f"{i:016x}" for i in range(60_000)])
+    assert (copy / MANIFEST).stat().st_size > plain.MAX_JSON_BYTES
+    assert bundle.load_bundle(copy).labels
+
+
 def opened_or_refused(folder, engine):
     try:
         return bundle.load_bundle(folder, engine)
@@ -126,7 +155,8 @@ FLIPS = st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 255)), min_size
 
 @pytest.mark.parametrize("sealed", [True, False])
 @pytest.mark.parametrize(
-    ("name", "engine"), [(MANIFEST, "light"), (WEIGHTS, "keras"), (LIGHT, "light")]
+    ("name", "engine"),
+    [(MANIFEST, "light"), (WEIGHTS, "keras"), (LIGHT, "light"), ("model.keras", "light")],
 )
 def test_flipped_bytes_are_refused_or_harmless(tiny_run, tmp_path_factory, name, engine, sealed):
     folder = copied(tiny_run.folder, tmp_path_factory.mktemp("flips") / "bundle")
