@@ -11,7 +11,7 @@ import pytest
 from ser_keras import recipes, runs, tensors
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import storage
-from tests.conftest import SMALL
+from tests.conftest import SMALL, claim_seconds
 from tests.faults.hostile import copied
 
 KEY = "attention-tess/tess/paper-0-seed0"
@@ -158,6 +158,7 @@ def test_a_checkpoint_is_compared_before_its_numbers_are_read(tmp_path, content,
         ),
         lambda path: (path.unlink(), os.mkfifo(path)),
         lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
+        lambda path: claim_seconds(path, 10**400),
     ],
 )
 def test_a_checkpoint_of_a_stranger_is_refused_with_a_way_out(
