@@ -359,7 +359,7 @@ class _Checkpoint:
                 keys = [set(each) for each in self.environments if environment]
                 counted = [row[0] for row in rows] == [*range(1, 1 + len(rows))]
                 numbers = all({*map(type, row)} <= {int, float} for row in rows)
-                numbers = numbers and not any(abs(x) > 1e300 for row in rows for x in row)
+                numbers = numbers and not any(abs(x) > 1e38 for row in rows for x in row)  # float32
                 if not (counted and numbers) or any(each != set(environment) for each in keys):
                     raise ValueError("its history has another form")
             except (SerKerasError, ValueError, LookupError, TypeError, RecursionError) as error:
