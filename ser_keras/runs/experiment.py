@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,15 +155,21 @@ def run(
         return sealed
 
 
-def suited(recipe: Recipe, index: corpora.Index) -> Recipe:
+def suited(recipe: Recipe, index: corpora.Index, keep: Iterable[str] = ()) -> Recipe:
     """Return the recipe with the batch size that the synthetic demo corpus needs, if it is that.
 
     A recipe's patience is counted in epochs. With batches of 64 an epoch of the demo corpus has 5
     steps, and training ended before the averages of batch normalisation had settled: test accuracy
     0.14, the chance level. With batches of 8 an epoch has 34 steps (TESS has 31), and it reached
     0.96.
+
+    Args:
+        recipe: Recipe, perhaps with changed settings.
+        index: Index of the corpus.
+        keep: Settings that the user gave, by their dotted keys: they stay.
     """
-    if not index.synthetic or recipe.training.batch_size <= DEMO_BATCH_SIZE:
+    size = recipe.training.batch_size
+    if not index.synthetic or size <= DEMO_BATCH_SIZE or "training.batch_size" in keep:
         return recipe
     console.say(
         f"Batches of {DEMO_BATCH_SIZE} clips, so that an epoch has about as many steps as on TESS."
