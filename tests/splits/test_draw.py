@@ -259,7 +259,7 @@ def test_a_wrong_choice_is_named(arguments, sentence):
             "text",
             "has 1 text value that most of its emotions share",
         ),
-        (grid("own", "AB", ("sad", "happy"), "a"), "random", "the rarest emotion has 2 clips"),
+        (grid("own", "AB", ("sad", "happy"), "a"), "random", "happy has 2 clips, 5 are needed"),
         (grid("own", "AB", ("sad", "happy"), "a"), "paper", "is too small for the protocol paper"),
         (index_of("own", []), "random", "has no clips to split"),
     ],
