@@ -106,7 +106,7 @@ def test_a_table_names_the_emotions_and_the_test_folder_can_be_scored(
         csv.writer(stream).writerows(rows)
     argv = ["--corpus", "calls", "--protocol", "speaker", "--fold", "1", "--cache", str(cache)]
     train.main([*argv, *EPOCHS, "--test-folder", "my test"])
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     assert "'Anger' in labels.csv is read as angry." in err
     assert (project / "my test" / ".gitignore").read_text() == "*\n"
     command = next_command(err)
