@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,9 +172,12 @@ def _train(arguments: argparse.Namespace) -> None:
     from ser_keras import runs  # late: it brings the backend
 
     recipe = runs.suited(recipe, index, _changes(arguments))
-    protocol = arguments.protocol or splits.default(index)
-    if protocol != arguments.protocol and corpora.is_own(index.corpus):
-        console.say(f"Protocol {protocol}: {splits.PROTOCOLS[protocol].measures}.")
+    recipe = dataclasses.replace(recipe, emotions=runs.emotions_of(recipe, index))
+    if arguments.protocol is None:
+        arguments.protocol = splits.default(index)
+        if corpora.is_own(index.corpus):
+            measures = splits.PROTOCOLS[arguments.protocol].measures
+            console.say(f"Protocol {arguments.protocol}: {measures}.")
     options = runs.Options(
         deterministic=not arguments.fast,
         quantize=arguments.quantize,
@@ -191,7 +195,7 @@ def _train(arguments: argparse.Namespace) -> None:
     run = runs.run(
         recipe,
         index,
-        protocol,
+        arguments.protocol,
         fold=arguments.fold,
         seed=arguments.seed,
         out=arguments.out,
@@ -285,7 +289,8 @@ def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Ind
     indices = []
     for corpus, root in choice.folders:
         indices.append(corpus.index(root, cache=arguments.cache))
-        console.say(f"{corpus.title}, {files.short(indices[-1].root)}:")
+        title = corpus.title[0].upper() + corpus.title[1:]
+        console.say(f"{title}, {files.short(indices[-1].root)}:")
         for sentence in corpus.validate(root, cache=arguments.cache).sentences():
             console.say(f"  {sentence}")
         plain = corpora.own_name(root.resolve())

@@ -115,6 +115,8 @@ def test_a_table_names_the_emotions_and_the_test_folder_can_be_scored(
     run = runs.read(project / "results/runs/mfcc-statistics+epochs=2/calls/speaker-1-seed0")
     assert run.test.n == 24
     assert f"{100 * run.test.accuracy.value:.2f}" in capsys.readouterr().out
+    use.main(["--cache", str(cache)])
+    assert "So these are scores on unseen speakers, texts not known." in capsys.readouterr().out
 
 
 def test_two_folders_of_one_name_have_runs_of_their_own(project, tiny_tess, cache, capsys):

@@ -95,7 +95,7 @@ def test_an_own_corpus_is_found_where_its_runs_had_it(home, tmp_path_factory):
 
 def test_a_name_that_is_no_corpus_and_no_folder_is_refused(home):
     for names, data in ((["tes"], None), (["tes"], Path("my_recordings"))):
-        with pytest.raises(SerKerasError, match=r"--corpus tes: no such corpus\. Did you mean tess"):
+        with pytest.raises(SerKerasError, match=r"corpus tes: no such corpus\. Did you mean tess"):
             corpora.choose(names, data, named=True)
 
 
