@@ -45,7 +45,8 @@ def names_of(
     if not Path(split).is_file() or not corpora.is_own(corpus) or "+" in corpus:
         return corpora.read_names(recordings)
     table = Split.read(split).part("test")
-    row_of = {row.path: row for row in table.itertuples()}
+    rows = zip(table["speaker"], table["text"], strict=True)  # <NA> where one is not known
+    row_of = dict(zip(table["path"], rows, strict=True))
     names = {}
     for path in recordings:
         parts = Path(path).parts
@@ -53,7 +54,6 @@ def names_of(
         row = next((row_of[end] for end in ends if end in row_of), None)
         if row is None:
             return corpora.read_names(recordings)
-        facts = {"speaker": row.speaker, "text": row.text}
-        known = {name: value for name, value in facts.items() if isinstance(value, str)}
-        names[path] = (corpus, corpora.Parsed(**{"speaker": None, **known}, emotion=row.emotion))
+        speaker, text = (value if isinstance(value, str) else None for value in row)
+        names[path] = corpus, corpora.Parsed(speaker, "", text)
     return names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -274,9 +275,12 @@ def _shared(evaluation: Evaluation, model: Path) -> str:
 
     shared = evaluation.shared
     if shared.report.test["near"] is None:
+        places = [place for place in corpora.recall_places(model).values() if place.is_dir()]
+        where = "" if len(places) == 1 else " --data DIR (the folder of its corpus)"
+        folder = shlex.quote(str(files.short(model)))
         console.say(
             "Near-duplicates are not known: the cache has no fingerprints of the clips that the "
-            f"model learned from. Make them with: python -m ser_keras.audit {files.short(model)}"
+            f"model learned from. Make them with: python -m ser_keras.audit {folder}{where}"
         )
     rows = [[noun, shared.share(kind)] for kind, noun in audit.KINDS.items()]
     table = console.table(["what these clips share with those it learned from", ""], rows)

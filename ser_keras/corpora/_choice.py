@@ -136,7 +136,10 @@ def choose(
     there = tuple((corpus, root) for corpus, root in roots if root is not None)
     missing = tuple(corpus for corpus, root in roots if root is None)
     if missing and (named or (data is not None and not there)):
-        raise SerKerasError(above, f"holds no {missing[0].title}", missing[0].home)
+        remedy = missing[0].home
+        if not named:
+            remedy += "; or, if these are recordings of your own, add --corpus folder"
+        raise SerKerasError(above, f"holds no {missing[0].title}", remedy)
     if there:
         return Choice(there, missing)
     demo = _registry.get("demo")

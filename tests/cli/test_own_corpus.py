@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from ser_keras import files, runs
+from ser_keras import audit, files, runs
 from ser_keras.cli import train, use
 from ser_keras.errors import SerKerasError
 
@@ -82,6 +82,8 @@ def test_own_recordings_are_trained_on_and_every_next_command_works(
     assert f"{100 * run.test.accuracy.value:.2f}" in out
     rows = [line.split()[0] for line in out.strip().splitlines()[1:4]]
     assert rows == ["happy", "angry", "frustrated"]
+
+    assert audit.audit(folder, cache=cache).skipped == ()  # it finds the clips as well
 
     shutil.move(project / "my_recordings", project / "moved")
     with pytest.raises(SystemExit):

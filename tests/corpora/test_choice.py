@@ -105,6 +105,11 @@ def test_an_own_corpus_can_be_pooled_with_a_known_one(home, tiny_tess):
     assert [corpus.name for corpus, _ in choice.folders] == ["my-recordings", "tess"]
 
 
+def test_own_recordings_without_the_name_of_a_corpus_are_told_the_option(home):
+    with pytest.raises(SerKerasError, match="holds no Toronto.*; or, .* add --corpus folder"):
+        corpora.choose(["tess"], Path("my_recordings"), named=False)
+
+
 def test_a_missing_folder_of_recordings_is_named(home):
     with pytest.raises(SerKerasError, match=r"calls: no such folder\. Put the recordings there"):
         corpora.choose(["folder"], Path("calls"), named=True)
