@@ -33,9 +33,9 @@ def locate_corpus(
     """Return a corpus by its name, and its own folder; None where a known corpus is not there.
 
     A known corpus is looked for in `data` and below. If no folder was named, it is looked for where
-    its runs had it, and then in `files.DATA`. A user's own corpus is the folder `data` itself, if
-    it has that name or is called `folder`; else the folder of that name in `data` (or, if no folder
-    was named, in the working folder and in `files.DATA`); else the one that runs had.
+    its runs had it, and then in `files.DATA`. A user's own corpus is `data` itself, if it has that
+    name (or the name is `folder`), or a folder of that name in it; if no folder was named, one in
+    the working folder or in `files.DATA`. What runs had under the name comes before a namesake.
 
     Args:
         name: Name of one corpus.
@@ -43,7 +43,8 @@ def locate_corpus(
         places: Name -> folder of the corpora that have runs already.
 
     Raises:
-        SerKerasError: There is neither a corpus nor an own folder of that name.
+        SerKerasError: There is neither a corpus nor an own folder of that name, or it is called
+            `folder` and no folder was named.
     """
     places = places or {}
     if not folder.is_own(name):
@@ -53,22 +54,23 @@ def locate_corpus(
         if data is None and place is not None and place.is_dir():
             above = place
         return corpus, corpus.find(above)
-    spelling = folder.own_name(Path(name))
-    home: Path | None
     if name == folder.CORPUS.name:
-        home = files.DATA if data is None else data
-    else:
-        homes = [Path(), files.DATA] if data is None else [data]
-        inside = [child for above in homes if above.is_dir() for child in _folders(above)]
-        fitting = [
-            child
-            for child in ([] if data is None else [data]) + inside
-            if spelling in (folder.own_name(child.resolve()), folder.own(child, places).name)
-        ]
-        home = next(iter(fitting), places.get(spelling))
-    if home is None or not home.is_dir():
-        raise unknown(f"--corpus {name}", "corpus", name.lower(), _registry.names())
-    return folder.own(home, places), home
+        if data is None:
+            problem = "does not say where your recordings are"
+            raise SerKerasError(f"--corpus {name}", problem, "Name their folder with --data")
+        return folder.own(data, places), data
+    spelling = folder.own_name(Path(name))
+    places_above = [Path(), files.DATA] if data is None else [data]
+    folders = [] if data is None else [data]
+    folders += [child for each in places_above if each.is_dir() for child in _folders(each)]
+    homes = [home for home in folders if folder.own(home, places).name == spelling]
+    homes += [places[spelling]] if data is None and spelling in places else []
+    homes += [home for home in folders if folder.own_name(home.resolve()) == spelling]
+    homes += [places[spelling]] if spelling in places else []
+    for home in homes:
+        if home.is_dir():
+            return folder.own(home, places), home
+    raise unknown(f"--corpus {name}", "corpus", name.lower(), _registry.names())
 
 
 def root_of(name: str, data: Path | None, place: Path | None) -> Path:

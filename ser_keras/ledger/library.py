@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ser_keras import corpora
+from ser_keras import corpora, files
 from ser_keras.errors import SerKerasError
 
 
@@ -13,13 +13,15 @@ class Library:
     """The corpora that lie in a folder, each read once and only if it is asked for.
 
     Args:
-        data: Folder below which corpora are looked for.
+        data: Folder below which corpora are looked for; if it is `files.DATA`, a user's own in the
+            working folder too.
         out: Folder of run folders, which note where their corpora lay.
         cache: Folder of what was read before.
     """
 
     def __init__(self, data: Path, out: Path, cache: Path):
-        self._data, self._cache = data, cache
+        self._data = None if data.absolute() == files.DATA else data
+        self._cache = cache
         self._known = corpora.known_places(out)
         self._indices: dict[tuple[str, Path], corpora.Index] = {}
 
@@ -59,7 +61,7 @@ class Library:
         else:
             corpus, root = self._locate(name)
         if root is None:
-            raise SerKerasError(self._data, f"holds no {corpus.title}", corpus.home)
+            raise SerKerasError(self._data or files.DATA, f"holds no {corpus.title}", corpus.home)
         if (name, root) not in self._indices:
             self._indices[name, root] = corpus.index(root, cache=self._cache)
         return self._indices[name, root]
@@ -70,9 +72,11 @@ def data_for(names: str, data: Path, out: Path) -> Path:
 
     Args:
         names: Name of the corpus; names of pooled corpora are joined by "+".
-        data: Folder below which corpora are looked for.
+        data: Folder below which corpora are looked for; if it is `files.DATA`, a user's own in the
+            working folder too.
         out: Folder of run folders, which note where their corpora lay.
     """
     if "+" in names or not corpora.is_own(names):
         return data
-    return corpora.locate_corpus(names, data, corpora.known_places(out))[1] or data
+    named = None if data.absolute() == files.DATA else data
+    return corpora.locate_corpus(names, named, corpora.known_places(out))[1] or data

@@ -93,6 +93,21 @@ def test_an_own_corpus_is_found_where_its_runs_had_it(home, tmp_path_factory):
     assert (corpus.name, root) == ("calls", away)
 
 
+def test_the_folder_that_has_runs_comes_before_a_namesake_unless_it_is_named(home):
+    first = recordings(home / "a" / "mine")
+    recordings(home / "mine")
+    for data, name, root in ((None, "mine", first), (Path("mine"), "mine-2", home / "mine")):
+        ((corpus, found),) = corpora.choose(
+            ["mine"], data, named=True, places={"mine": first}
+        ).folders
+        assert (corpus.name, found.resolve()) == (name, root)
+
+
+def test_recordings_without_their_folder_are_asked_for_it(home):
+    with pytest.raises(SerKerasError, match=r"--corpus folder: does not say where .* with --data"):
+        corpora.choose(["folder"], None, named=True)
+
+
 def test_a_name_that_is_no_corpus_and_no_folder_is_refused(home):
     for names, data in ((["tes"], None), (["tes"], Path("my_recordings"))):
         with pytest.raises(SerKerasError, match=r"corpus tes: no such corpus\. Did you mean tess"):
@@ -106,7 +121,7 @@ def test_an_own_corpus_can_be_pooled_with_a_known_one(home, tiny_tess):
 
 
 def test_own_recordings_without_the_name_of_a_corpus_are_told_the_option(home):
-    with pytest.raises(SerKerasError, match="holds no Toronto.*; or, .* add --corpus folder"):
+    with pytest.raises(SerKerasError, match=r"holds no Toronto.*; or, .* add --corpus folder"):
         corpora.choose(["tess"], Path("my_recordings"), named=False)
 
 
