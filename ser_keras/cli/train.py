@@ -269,8 +269,6 @@ def _ranking(run: Run) -> str:
 def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Index:
     """Return the index of the corpora that the arguments name, and print what they hold."""
     places = corpora.known_places(files.RUNS)
-    for runs in [] if arguments.out is None else arguments.out.absolute().parents[2:3]:
-        places = corpora.known_places(runs) | places
     choice = corpora.choose(
         _names(arguments) or recipe.corpora,
         arguments.data,

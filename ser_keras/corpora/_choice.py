@@ -63,13 +63,13 @@ def locate_corpus(
     places_above = [Path(), files.DATA] if data is None else [data]
     folders = [] if data is None else [data]
     folders += [child for each in places_above if each.is_dir() for child in _folders(each)]
-    homes = [home for home in folders if folder.own(home, places).name == spelling]
+    homes = [home for home in folders if folder.own(home, places, spelling).name == spelling]
     homes += [places[spelling]] if data is None and spelling in places else []
     homes += [home for home in folders if folder.own_name(home.resolve()) == spelling]
     homes += [places[spelling]] if spelling in places else []
     for home in homes:
         if home.is_dir():
-            return folder.own(home, places), home
+            return folder.own(home, places, spelling), home
     raise unknown(f"--corpus {name}", "corpus", name.lower(), _registry.names())
 
 

@@ -58,21 +58,26 @@ def own_name(folder: Path) -> str:
     return f"own-{name}" if name in _registry.names() else name
 
 
-def own(folder: Path, places: Mapping[str, Path] | None = None) -> Corpus:
+def own(folder: Path, places: Mapping[str, Path] | None = None, name: str | None = None) -> Corpus:
     """Return the corpus in a user's own folder.
 
     Args:
         folder: Folder of the corpus.
         places: Name -> folder of the corpora that have runs already. The same folder keeps its
             name. If another folder that is still there has the name, a number is added to it.
+        name: Name in the command of an earlier run, perhaps with such a number; it holds if it fits
+            the folder and no other has it.
     """
     folder = folder.resolve()
     taken = {name: place.resolve() for name, place in (places or {}).items() if place.is_dir()}
-    given = [name for name, place in taken.items() if place == folder and is_own(name)]
+    taken.pop(CORPUS.name, None)  # a run from Python, which named it so
+    given = [each for each, place in taken.items() if place == folder and is_own(each)]
     first = own_name(folder)
     if not given:
         names = [first, *(f"{first}-{number}" for number in range(2, len(taken) + 3))]
-        given = [name for name in names if name not in taken]
+        if name is not None and re.fullmatch(f"{re.escape(first)}-[0-9]+", name):
+            names.insert(0, name)
+        given = [each for each in names if each not in taken]
     return replace(CORPUS, name=given[0], title=f"your own corpus {given[0]}")
 
 

@@ -66,6 +66,11 @@ def test_two_folders_of_one_name_get_two_names_and_keep_them(tmp_path):
     assert corpora.own(third, places).name == "mine-3"
 
 
+def test_a_name_with_a_number_holds_where_the_other_folder_is_not_known(home):
+    choice = corpora.choose(["my-recordings-2"], Path("my_recordings"), named=True)
+    assert choice.folders[0][0].name == "my-recordings-2"
+
+
 def test_a_folder_that_was_moved_keeps_the_name(tmp_path):
     moved = recordings(tmp_path / "b" / "mine")
     assert corpora.own(moved, {"mine": tmp_path / "a" / "mine"}).name == "mine"
