@@ -14,9 +14,10 @@ from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 
 MAX_FRAMES = 100_000
 _BAND_EPSILON = 1e-6  # added to the deviation by "band_clip"
+_POOLED = ("mean", "statistics")  # leave one row for a clip
 _FITTED = ("feature", "scalar")  # use statistics of the training clips
 _CHOICES = {
-    "fit": ("pad", "crop", "squeeze", "resize", "mean"),
+    "fit": ("pad", "crop", "squeeze", "resize", *_POOLED),
     "axes": ("time_first", "feature_first"),
     "channel": (False, True),
     "mask": (False, True),
@@ -36,7 +37,8 @@ class BatchSpec:
         fit: How a clip gets that length. "pad" and "crop" are the same: a short clip is padded with
             `pad_value` on the right, a long one is cut there. "squeeze" pads a short clip too, but
             resamples a long one, as if each feature were a sound. "resize" interpolates linearly
-            along time and keeps the first and the last frame. "mean" takes the mean over time.
+            along time and keeps the first and the last frame. "mean" takes the mean of each feature
+            over time, "statistics" its mean and then its standard deviation.
         pad_value: Value of the frames that are added.
         axes: "time_first" for (frames, features), "feature_first" for (features, frames).
         channel: Whether to add an axis of one channel at the end.
@@ -76,11 +78,11 @@ class BatchSpec:
         if type(self.pad_value) not in (int, float) or not math.isfinite(self.pad_value):
             raise refused("batch.pad_value", self.pad_value, "a finite number")
         object.__setattr__(self, "pad_value", float(self.pad_value))
-        if self.fit == "mean" and self.mask:
-            raise refused("batch.mask", True, "False where fit is 'mean': no frames are left")
+        if self.fit in _POOLED and self.mask:
+            raise refused("batch.mask", True, f"False where fit is {self.fit!r}: no frames are left")
         if self.frames is None and self.fit in ("squeeze", "resize"):
             raise refused("batch.frames", None, f"a number where fit is {self.fit!r}")
-        if self.frames is None and self.fit != "mean" and self.normalize_after_padding:
+        if self.frames is None and not self.pooled and self.normalize_after_padding:
             # else a clip's features would depend on its neighbours in the batch
             accepted = "a number where normalize_after_padding is True"
             raise refused("batch.frames", None, accepted)
@@ -93,8 +95,8 @@ class BatchSpec:
             {'features': (130, 40), 'mask': (130,)}
         """
         shape: tuple[int | None, ...] = (self.frames, n_features)
-        if self.fit == "mean":
-            shape = (n_features,)
+        if self.pooled:
+            shape = (2 * n_features if self.fit == "statistics" else n_features,)
         elif self.axes == "feature_first":
             shape = (n_features, self.frames)
         shapes = {"features": (*shape, 1) if self.channel else shape}
@@ -102,10 +104,25 @@ class BatchSpec:
             shapes["mask"] = (self.frames,)
         return shapes
 
+    def n_normalized(self, n_features: int) -> int:
+        """Return how many values with a mean and a deviation of their own a clip has.
+
+        Example:
+            >>> BatchSpec(fit="statistics", normalize_after_padding=True).n_normalized(40)
+            80
+        """
+        twice = self.fit == "statistics" and self.normalize_after_padding
+        return 2 * n_features if twice else n_features
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a clip becomes one row, whatever its length."""
+        return self.fit in _POOLED
+
     @property
     def one_by_one(self) -> bool:
         """Whether clips must be batched alone: padding without a mask would change the result."""
-        return self.frames is None and self.fit != "mean" and not self.mask
+        return self.frames is None and not self.pooled and not self.mask
 
     def to_json(self) -> dict:
         """Return the spec as plain values."""
@@ -175,7 +192,7 @@ class Normalization:
         if spec.normalize not in _FITTED:
             return cls(spec.normalize)
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
-        frames = spec.frames or 1  # 1 is for fit "mean", which leaves one frame
+        frames = spec.frames or 1  # 1 is for clips that become one row
         for clip in clips:
             rows = np.asarray(clip, np.float64)
             rows = _fit_length(rows, spec, frames) if spec.normalize_after_padding else rows
@@ -243,22 +260,24 @@ def assemble(
         raise SerKerasError("batch", "has no clips", "Give at least one")
     n_features = clips[0].shape[-1]
     if normalization.kind != spec.normalize or (
-        normalization.kind == "feature" and len(normalization.mean) != n_features
+        normalization.kind == "feature"
+        and len(normalization.mean) != spec.n_normalized(n_features)
     ):
         raise SerKerasError("normalization", "is not of these features", "Fit it again")
     if any(clip.ndim != 2 or not len(clip) or clip.shape[1] != n_features for clip in clips):
         raise SerKerasError("batch", f"has a clip that is not (frames, {n_features})", "Check it")
-    frames = 1 if spec.fit == "mean" else spec.frames or max(map(len, clips))
-    features = np.empty((len(clips), frames, n_features), np.float32)
+    frames = 1 if spec.pooled else spec.frames or max(map(len, clips))
+    width = 2 * n_features if spec.fit == "statistics" else n_features
+    features = np.empty((len(clips), frames, width), np.float32)
     if spec.axes == "feature_first":
-        features = np.empty((len(clips), n_features, frames), np.float32).swapaxes(1, 2)
+        features = np.empty((len(clips), width, frames), np.float32).swapaxes(1, 2)
     for clip, row in zip(clips, features, strict=True):
         values = clip.astype(np.float64)  # the statistics of a loud clip need the digits
         if spec.normalize_after_padding:
             row[:] = _normalize(_fit_length(values, spec, frames), normalization)
         else:
             row[:] = _fit_length(_normalize(values, normalization), spec, frames)
-    if spec.fit == "mean":
+    if spec.pooled:
         features = features[:, 0]
     elif spec.axes == "feature_first":
         features = features.swapaxes(1, 2)
@@ -270,9 +289,11 @@ def assemble(
 
 
 def _fit_length(clip: np.ndarray, spec: BatchSpec, frames: int) -> np.ndarray:
-    """Return a clip as (frames, n_features), or (1, n_features) if `spec.fit` is "mean"."""
+    """Return a clip as (frames, n_features), or as one row if its time axis is pooled."""
     if spec.fit == "mean":
         return clip.mean(axis=0, keepdims=True)
+    if spec.fit == "statistics":
+        return np.concatenate([clip.mean(axis=0), clip.std(axis=0)])[None]
     if spec.fit == "resize":
         position = np.linspace(0, len(clip) - 1, frames)
         before = np.floor(position).astype(int)

@@ -32,6 +32,7 @@ IN_CHECKOUT = (SOURCE / "Emotion_Recognition.py").is_file()
 ROOT = SOURCE if IN_CHECKOUT else Path.cwd()
 DATA = ROOT / "data"
 RESULTS = ROOT / "results"
+RUNS = RESULTS / "runs"
 CACHE = DATA / "cache"
 
 PATIENCE_S = 2.0  # a wait for a lock that takes longer is announced
@@ -202,6 +203,7 @@ def lock(path: str | os.PathLike) -> Iterator[None]:
 
     A wait of more than `PATIENCE_S` seconds is announced. Some mounts (buckets, network disks,
     folders of a virtual machine's host) have no locks: work goes on without one, after a warning.
+    The file is removed at the end; who waits for it then makes it anew.
 
     Raises:
         SerKerasError: The lock file cannot be written.
@@ -219,6 +221,8 @@ def lock(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file, and need not
+            Path(f"{target}.lock").unlink()
         lock_file.release()
 
 

@@ -93,7 +93,8 @@ def settings(path: Path, manifest: dict) -> tuple[FeatureSpec, BatchSpec, Normal
     check_work(path, features, batch)
     statistics = (*normalization.mean, *normalization.std)
     fits = normalization.kind == batch.normalize and (
-        normalization.kind != "feature" or len(normalization.mean) == features.n_features
+        normalization.kind != "feature"
+        or len(normalization.mean) == batch.n_normalized(features.n_features)
     )
     sane = all(abs(value) <= _MAX_STATISTIC for value in statistics)
     if not fits or not sane or not all(std >= 1 / _MAX_STATISTIC**2 for std in normalization.std):

@@ -232,7 +232,7 @@ class Feed:
         self.truth = np.array([index[emotion] for emotion in examples.emotions])
         self.targets = np.eye(len(index), dtype=np.float32)[self.truth]
         self.inputs = None  # inputs of all examples, if they can be assembled once
-        if not examples.change and (self._spec.frames is not None or self._spec.fit == "mean"):
+        if not examples.change and (self._spec.frames is not None or self._spec.pooled):
             self.inputs = self._assemble(range(len(self)), epoch=0)
 
     def __len__(self) -> int:

@@ -229,6 +229,13 @@ def test_a_wait_for_a_lock_is_announced(tmp_path, monkeypatch, capsys):
     holder.join()
 
 
+def test_a_lock_leaves_no_file_behind_even_where_the_work_fails(tmp_path):
+    with pytest.raises(KeyError), files.lock(tmp_path / "a"):
+        assert (tmp_path / "a.lock").exists()
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_link_in_the_place_of_a_lock_is_one_sentence(tmp_path):
     (tmp_path / "a.lock").symlink_to(tmp_path / "elsewhere")
     words = "something else is in its place"

@@ -12,11 +12,10 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras import console, corpora, files, leakage
-from ser_keras.audit import foreign
+from ser_keras.audit import foreign, own
 from ser_keras.audit.foreign import Listing
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.leakage import KINDS, LeakageReport, Pair
@@ -234,7 +233,7 @@ def against(
 
     Args:
         recordings: Path -> content of the recordings. They are the test side; their speakers and
-            texts are read from their names.
+            texts are read from their names, or from the split list if they are its test clips.
         learned: Contents of the model's training and validation clips.
         split: Split list of the model's run, which has their speakers and texts; need not exist.
         corpus: Corpus that the model was trained on.
@@ -243,7 +242,7 @@ def against(
     import pandas as pd
 
     learned = list(learned)
-    by_name = corpora.read_names(list(recordings))
+    by_name = own.names_of(list(recordings), split, corpus)
     stranger = (None, corpora.Parsed(None, ""))
     test = [
         (path, name, parsed.speaker, parsed.text, "test", content)
@@ -256,7 +255,7 @@ def against(
     contents: list[str | None] = [*learned] or [None]
     unlabelled = [(content, None, None, None, "train", content) for content in contents]
     sounds = pd.DataFrame([*test, *unlabelled])
-    labels = pd.DataFrame([*test, *_learned_rows(split, corpus)])
+    labels = pd.DataFrame([*test, *own.learned_rows(split, corpus)])
     sounds, labels = (
         table.set_axis(columns, axis=1).astype("string") for table in (sounds, labels)
     )
@@ -367,22 +366,6 @@ def _with_contents(listing: Listing, cache, jobs):
 def _store_name(corpus: str) -> str:
     """Return the store in which `runs` keeps a corpus's fingerprints; a list may use any name."""
     return corpus if re.fullmatch(r"[\w+-]+", corpus) else _ANY
-
-
-def _learned_rows(split: str | os.PathLike, corpus: str) -> list[tuple]:
-    """Return path, corpus, speaker, text, role and content of the clips a run learned from.
-
-    If the list does not exist, one row without labels makes speakers and texts unknown.
-    """
-    if not Path(split).is_file():
-        return [(os.fspath(split), None, None, None, "train", None)]
-    table = Split.read(split).table
-    table = table[table["role"] != "test"]
-    by_name = corpora.read_names(list(table["path"]))  # a pooled list has clips of several corpora
-    return [
-        (path, by_name.get(path, (corpus,))[0], speaker, text, "train", None)
-        for path, speaker, text in zip(table["path"], table["speaker"], table["text"], strict=True)
-    ]
 
 
 def _prints(recordings: Mapping[str, str], learned: list[str], corpus: str, cache):

@@ -73,7 +73,8 @@ def read(
     Args:
         paths: One list, folder or run; or one list for each side (`x_train_fold_1.jsonl`, ...), of
             which one is enough if the others are beside it.
-        data: Folder below which clips are searched that are not where the list says.
+        data: Folder below which clips are searched that are not where the list says, or where a
+            run had them.
         fold: Name of the fold to test on, if the list numbers folds and has no roles; None for the
             first fold.
         roles: Role of each value of a column, as `lists.read_roles` returns them, if the list has
@@ -95,6 +96,9 @@ def read(
             is_run = (path / "bundle.json").is_file() or (path / "metrics.json").is_file()
             form = "run" if is_run else "CSV"
             table = _read_lists([path / "split.csv"], fold, roles, notes)
+            places = list(corpora.recall_places(path).values()) if is_run else []
+            if len(places) == 1 and Path(data) == files.DATA:
+                table = table.assign(at=str(places[0]))  # of several, the names will do
         elif sides := _side_folders(path):
             form, table = "folder", _read_folders(path, sides, notes)
         else:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
-from ser_keras import console
+from ser_keras import console, files
 from ser_keras.errors import ELSEWHERE, SerKerasError
 
 FAILED, INTERRUPTED = 1, 130
@@ -35,6 +36,19 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     os.environ["MPLBACKEND"] = "agg"  # pictures need no screen
     with exit_codes("Stopped."):
         return parser.parse_args(argv)
+
+
+def command(script: str, *words: str) -> str:
+    """Return the command that runs a script of the project, as it can be pasted in this folder.
+
+    Example:
+        >>> command("Use_Our_Model.py", "my test").endswith("Use_Our_Model.py 'my test'")
+        True
+    """
+    program = ["python", str(files.short(files.ROOT / script))]
+    if not files.IN_CHECKOUT and script == "Use_Our_Model.py":
+        program = ["ser-keras-label"]
+    return shlex.join([*program, *words])
 
 
 @contextlib.contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras import cli, console, corpora, files, recipes, splits
 from ser_keras.bundle import remember_latest
+from ser_keras.cli import listing
 from ser_keras.errors import SerKerasError
 
 if TYPE_CHECKING:
@@ -33,7 +35,10 @@ examples:
   python Emotion_Recognition.py --recipe attention-three-corpora --corpus ravdess+savee+tess
       Several corpora as one; without --corpus those of the recipe that are there.
   python Emotion_Recognition.py --corpus folder --data my_recordings
-      Train on my_recordings/<emotion>/*.wav, with the recipe's emotions as folder names.
+      Train on my_recordings/<emotion>/*.wav, whatever the emotions are; the runs are named
+      my-recordings, after the folder.
+  python Emotion_Recognition.py --list my_recordings
+      What a folder of recordings holds; also a recipe, a corpus or a protocol.
 
 After Ctrl-C the same command with --resume continues at the last finished epoch, and ends with the
 same weights as an uninterrupted run. The last lines name the folder of the results.
@@ -56,7 +61,7 @@ def main(argv: list[str] | None = None) -> None:
         folders["--data"] = arguments.data or files.DATA
     with cli.exit_codes("Stopped." if arguments.download else training, folders):
         if arguments.list is not None:
-            _list(arguments.list)
+            listing.show(arguments.list, arguments.data)
         elif arguments.explain:
             _explain(_recipe(arguments))
         elif arguments.download is not None:
@@ -77,11 +82,16 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_argument_group("what to train")
-    what.add_argument("--recipe", default="attention-tess", metavar="NAME", help="which system")
+    what.add_argument(
+        "--recipe",
+        metavar="NAME",
+        help="which system (default: attention-tess, and mfcc-statistics for your own recordings)",
+    )
     what.add_argument(
         "--corpus",
         metavar="NAME",
-        help="which corpus, or several joined by + (default: the recipe's own that are there)",
+        help="which corpus, or several joined by + (default: the recipe's own that are there); "
+        "folder for your own recordings in --data, or the name of their folder",
     )
     what.add_argument(
         "--data",
@@ -90,7 +100,10 @@ def _parser() -> argparse.ArgumentParser:
         help="the corpus's own folder or any folder above it (default: data)",
     )
     what.add_argument(
-        "--protocol", default="paper", metavar="NAME", help=", ".join(splits.PROTOCOLS)
+        "--protocol",
+        metavar="NAME",
+        help=f"{', '.join(splits.PROTOCOLS)} (default: paper; for your own recordings speaker, "
+        "if there are three speakers of every emotion, else random)",
     )
     what.add_argument("--fold", type=int, default=0, metavar="N", help="fold of the protocol")
     what.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random draws")
@@ -130,8 +143,9 @@ def _parser() -> argparse.ArgumentParser:
         "--list",
         nargs="?",
         const="",
-        metavar="RECIPE",
-        help="recipes, corpora and protocols; or the settings of one recipe",
+        metavar="NAME",
+        help="recipes, corpora and protocols; or what there is to know of one of them, or of a "
+        "folder of recordings",
     )
     tell.add_argument(
         "--explain", action="store_true", help="explain what the published system really does"
@@ -151,11 +165,19 @@ def _explore(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     recipe = _recipe(arguments)
+    if arguments.protocol is not None:
+        splits.protocols.get(arguments.protocol)
     index = _index(recipe, arguments)
 
     from ser_keras import runs  # late: it brings the backend
 
-    recipe = runs.suited(recipe, index)
+    recipe = runs.suited(recipe, index, _changes(arguments))
+    recipe = dataclasses.replace(recipe, emotions=runs.emotions_of(recipe, index))
+    if arguments.protocol is None:
+        arguments.protocol = splits.default(index)
+        if corpora.is_own(index.corpus):
+            measures = splits.PROTOCOLS[arguments.protocol].measures
+            console.say(f"Protocol {arguments.protocol}: {measures}.")
     options = runs.Options(
         deterministic=not arguments.fast,
         quantize=arguments.quantize,
@@ -181,14 +203,17 @@ def _train(arguments: argparse.Namespace) -> None:
         on_split=lay_out,
     )
     _show(run)
-    target = f" {arguments.test_folder}" if arguments.test_folder is not None else ""
-    if not arguments.keep_latest:
+    words = [] if arguments.test_folder is None else [str(arguments.test_folder)]
+    is_default = not arguments.keep_latest
+    if is_default:
         try:
             remember_latest(run.folder)
         except SerKerasError as error:
             console.warn(f"This model is not the default one: {error.subject}: {error.problem}.")
-            target += f" --model {files.short(run.folder)}"
-    console.say(f"Next: python Use_Our_Model.py{target}")
+            is_default = False
+    if not is_default:
+        words += ["--model", str(files.short(run.folder))]
+    console.say(f"Next: {cli.command('Use_Our_Model.py', *words)}")
 
 
 def _show(run: Run) -> None:
@@ -243,12 +268,12 @@ def _ranking(run: Run) -> str:
 
 def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Index:
     """Return the index of the corpora that the arguments name, and print what they hold."""
-    names = arguments.corpus.split("+") if arguments.corpus else recipe.corpora
+    places = corpora.known_places(files.RUNS)
     choice = corpora.choose(
-        [corpora.get(name) for name in names],
+        _names(arguments) or recipe.corpora,
         arguments.data,
-        corpora.get("demo"),
         named=bool(arguments.corpus),
+        places=places,
     )
     above = files.short(arguments.data or files.DATA)
     for corpus in choice.missing:
@@ -262,13 +287,23 @@ def _index(recipe: recipes.Recipe, arguments: argparse.Namespace) -> corpora.Ind
     indices = []
     for corpus, root in choice.folders:
         indices.append(corpus.index(root, cache=arguments.cache))
-        console.say(f"{corpus.title}, {files.short(indices[-1].root)}:")
+        title = corpus.title[0].upper() + corpus.title[1:]
+        console.say(f"{title}, {files.short(indices[-1].root)}:")
         for sentence in corpus.validate(root, cache=arguments.cache).sentences():
             console.say(f"  {sentence}")
+        plain = corpora.own_name(root.resolve())
+        if corpora.is_own(corpus.name) and corpus.name != plain and plain in places:
+            other = files.short(places[plain])
+            console.say(f"  It is called {corpus.name}: the name {plain} is that of {other}.")
     return corpora.pool(indices)
 
 
-def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
+def _names(arguments: argparse.Namespace) -> list[str]:
+    return arguments.corpus.split("+") if arguments.corpus else []
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the settings that the arguments change, as text."""
     changes = {}
     for change in arguments.set:
         key, equals, value = change.partition("=")
@@ -277,26 +312,18 @@ def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
         changes[key.strip()] = value.strip()
     if arguments.epochs is not None:
         changes["training.epochs"] = arguments.epochs
-    return recipes.get(arguments.recipe).override(changes)
+    return changes
 
 
-def _list(name: str) -> None:
-    if name:
-        settings = recipes.get(name).settings()
-        console.show(console.table(["setting", "value"], settings.items()))
-        return
-    rows = [(name, recipes.get(name).title) for name in recipes.names()]
-    console.show("recipes\n" + _indented(rows))
-    rows = [(name, corpora.get(name).title) for name in corpora.names()]
-    console.show("corpora\n" + _indented(rows))
-    console.show(
-        "protocols\n" + _indented([(name, p.measures) for name, p in splits.PROTOCOLS.items()])
-    )
-
-
-def _indented(rows: list[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"  {name.ljust(width)}  {words}" for name, words in rows)
+def _recipe(arguments: argparse.Namespace) -> recipes.Recipe:
+    name = arguments.recipe or recipes.default(_names(arguments))
+    recipe = recipes.get(name).override(_changes(arguments))
+    if arguments.recipe is None and corpora.is_own(arguments.corpus or "tess"):
+        console.say(
+            f"Recipe {name}: {recipe.title}. For a published system name one with --recipe, such "
+            f"as {recipes.default()}."
+        )
+    return recipe
 
 
 def _explain(recipe: recipes.Recipe) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
         "--unlabelled", action="store_true", help="only label, even if names tell the emotions"
     )
     parser.add_argument(
-        "--data", type=Path, default=files.DATA, metavar="DIR", help="folder with the run's corpus"
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with the run's corpus (default: where it was in training, else data)",
     )
     parser.add_argument("--format", default="table", choices=("table", "csv", "jsonl"))
     parser.add_argument(
@@ -143,23 +147,26 @@ def _model(name: str | None, engine: str) -> Bundle:
     return bundle
 
 
-def _test_clips(bundle: Bundle, data: Path) -> dict[Path, str]:
+def _test_clips(bundle: Bundle, data: Path | None) -> dict[Path, str]:
     """Return the test clips of the model's own run with their emotions."""
     split, listing = bundle.manifest["split"], bundle.folder / "split.csv"
     if not listing.is_file():
         raise SerKerasError(bundle.folder, "has no split.csv", "Name recordings to label")
-    roots: dict[str, Path] = {}
-    for name in split["corpus"].split("+"):
-        corpus = corpora.get(name)
-        root = corpus.find(data)
-        if root is None:
-            raise SerKerasError(data, f"holds no {corpus.title}", "Name its folder with --data")
-        roots[name] = root
+    if data is not None and not data.is_dir():
+        raise SerKerasError(data, "no such folder", "Check --data")
+    places = corpora.recall_places(bundle.folder)
+    roots = {
+        name: corpora.root_of(name, data, places.get(name)) for name in split["corpus"].split("+")
+    }
     with open(listing, newline="", encoding="utf-8") as stream:
         rows = [entry for entry in csv.DictReader(stream) if entry["role"] == "test"]
-    places = ", ".join(str(files.short(root)) for root in roots.values())
-    console.say(f"The {len(rows)} test clips of this model's run, from {places}.")
-    return {corpora.located(entry["path"], roots): entry["emotion"] for entry in rows}
+    truth = {corpora.located(entry["path"], roots): entry["emotion"] for entry in rows}
+    where = ", ".join(str(files.short(root)) for root in roots.values())
+    if not any(path.is_file() for path in truth):
+        problem = f"has none of the {len(rows)} test clips of this model's run"
+        raise SerKerasError(where, problem, "Name the folder of its corpus with --data")
+    console.say(f"The {len(rows)} test clips of this model's run, from {where}.")
+    return truth
 
 
 def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Prediction]:
@@ -268,10 +275,12 @@ def _shared(evaluation: Evaluation, model: Path) -> str:
 
     shared = evaluation.shared
     if shared.report.test["near"] is None:
+        places = [place for place in corpora.recall_places(model).values() if place.is_dir()]
+        where = "" if len(places) == 1 else " --data DIR (the folder of its corpus)"
+        folder = shlex.quote(str(files.short(model)))
         console.say(
             "Near-duplicates are not known: the cache has no fingerprints of the clips that the "
-            f"model learned from. Make them with: python -m ser_keras.audit {files.short(model)} "
-            "--data DIR (the folder of its corpus)"
+            f"model learned from. Make them with: python -m ser_keras.audit {folder}{where}"
         )
     rows = [[noun, shared.share(kind)] for kind, noun in audit.KINDS.items()]
     table = console.table(["what these clips share with those it learned from", ""], rows)

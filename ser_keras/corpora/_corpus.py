@@ -105,6 +105,8 @@ class Corpus:
             and name no grouping; without it `splits` makes the groups.
         place: Function that replaces `parse` where names alone are not enough: (root, relative
             paths) -> (path -> `Parsed`, files that are skipped).
+        readings: Function that says how labels were read, where they may be anything: (root,
+            relative paths) -> sentences without their stops.
         synthetic: True if no person spoke.
     """
 
@@ -125,6 +127,7 @@ class Corpus:
     repeats: Mapping[str, str] = field(default_factory=dict)
     speaker_folds: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     place: Callable[[Path, list[str]], tuple[dict[str, Parsed], list[Skipped]]] | None = None
+    readings: Callable[[Path, list[str]], list[str]] | None = None
     synthetic: bool = False
 
     def find(self, root: str | os.PathLike = DATA) -> Path | None:
@@ -221,6 +224,7 @@ class Corpus:
             ),
             misnamed=tuple(file.path for file in reading.misnamed),
             unreadable=tuple(reading.unreadable),
+            readings=tuple(self.readings(reading.root, list(readable)) if self.readings else ()),
             synthetic=self.synthetic,
         )
 

@@ -133,6 +133,8 @@ class Validation:
             decides about the emotion.
         misnamed: Paths of sound files that are not named like clips of the corpus.
         unreadable: Clips that cannot be read, and why.
+        readings: How labels were read that are written in another way here, each a sentence
+            without its stop.
         synthetic: Whether the clips are synthetic.
     """
 
@@ -147,6 +149,7 @@ class Validation:
     misplaced: tuple[str, ...] = ()
     misnamed: tuple[str, ...] = ()
     unreadable: tuple[Skipped, ...] = ()
+    readings: tuple[str, ...] = ()
     synthetic: bool = False
 
     @property
@@ -166,6 +169,7 @@ class Validation:
         copies = _copies(self.duplicated)
         return [
             f"{first}.",
+            *(f"{reading}." for reading in self.readings),
             *_finding(self.surplus, "file", "not part of the complete corpus"),
             *_finding(self.misplaced, "file", "in a folder named after another emotion"),
             *_finding(self.misnamed, "file", "not named like a clip of the corpus"),

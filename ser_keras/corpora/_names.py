@@ -79,6 +79,7 @@ def guesses(paths: Iterable[Path], labels: Iterable[str] = ()) -> Guesses:
     Args:
         paths: Recordings.
         labels: Labels of a model. A folder may have the name of any of them, such as `not_angry`.
+            Where that is no word of the vocabulary the folder decides, as names cannot tell it.
     """
     label_of = {composed(label).casefold(): label for label in labels}
     absolute = {path: path.absolute().as_posix() for path in paths}
@@ -89,7 +90,10 @@ def guesses(paths: Iterable[Path], labels: Iterable[str] = ()) -> Guesses:
         corpus, parsed = by_corpus.get(name, ("", None))
         by_name = parsed.emotion if parsed else emotions.of_clip(PurePosixPath(name).stem)
         folder = PurePosixPath(name).parent.name
-        by_folder = label_of.get(composed(folder).casefold()) or emotions.of_folder(folder)
+        label = label_of.get(composed(folder).casefold())
+        by_folder = label or emotions.of_folder(folder)
+        if label is not None and label not in emotions.VOCABULARY:
+            by_name = label
         if by_name and by_folder and by_name != by_folder:
             contradicting.append(f"{path} ({by_name}, {by_folder})")
         elif emotion := by_name or by_folder:

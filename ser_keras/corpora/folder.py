@@ -1,5 +1,7 @@
 """A corpus of one's own: `<label>/<clip>`, or a `labels.csv` (or `metadata.csv`) beside the clips.
 
+It is named after its folder (see `own_name`), so that two such corpora have runs of their own.
+
 The name of a folder is the label of its clips: a known spelling of an emotion becomes the word of
 `emotions.VOCABULARY`, any other label stays as it is. The CSV has a column path (relative, `/`
 between parts) and any of speaker, emotion and text. If there is a CSV, only the clips in it count;
@@ -13,21 +15,94 @@ speakers are unknown.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from ser_keras.corpora import emotions
+from ser_keras.corpora import _registry, emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
 from ser_keras.corpora._tables import composed, read_table
 from ser_keras.errors import SerKerasError, Skipped
 
 TABLES = ("labels.csv", "metadata.csv")
+_LONGEST_NAME = 40  # characters of a corpus's name, which is part of the names of folders
+
+
+def is_own(name: str) -> bool:
+    """Return whether a corpus, or one of several joined by "+", is a user's own.
+
+    Example:
+        >>> is_own("tess"), is_own("my-recordings"), is_own("my-recordings+tess")
+        (False, True, True)
+    """
+    known = set(_registry.names()) - {CORPUS.name}
+    return not known.issuperset(name.lower().replace("_", "-").split("+"))
+
+
+def own_name(folder: Path) -> str:
+    """Return the name of the corpus in a user's own folder.
+
+    It is the folder's name in small letters and digits, with a hyphen for all between them; letters
+    with accents lose these. A name without any such letter becomes `own`, and one that means
+    something else here, such as `tess` or `folder`, gets `own-` before it.
+
+    Example:
+        >>> own_name(Path("My recordings (2024)")), own_name(Path("Zoë")), own_name(Path("TESS"))
+        ('my-recordings-2024', 'zoe', 'own-tess')
+    """
+    letters = unicodedata.normalize("NFKD", folder.name).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "-", letters)[:_LONGEST_NAME].strip("-") or "own"
+    return f"own-{name}" if name in _registry.names() else name
+
+
+def own(folder: Path, places: Mapping[str, Path] | None = None, name: str | None = None) -> Corpus:
+    """Return the corpus in a user's own folder.
+
+    Args:
+        folder: Folder of the corpus.
+        places: Name -> folder of the corpora that have runs already. The same folder keeps its
+            name. If another folder that is still there has the name, a number is added to it.
+        name: Name in the command of an earlier run, perhaps with such a number; it holds if it fits
+            the folder and no other has it.
+    """
+    folder = folder.resolve()
+    taken = {name: place.resolve() for name, place in (places or {}).items() if place.is_dir()}
+    taken.pop(CORPUS.name, None)  # a run from Python, which named it so
+    given = [each for each, place in taken.items() if place == folder and is_own(each)]
+    first = own_name(folder)
+    if not given:
+        names = [first, *(f"{first}-{number}" for number in range(2, len(taken) + 3))]
+        if name is not None and re.fullmatch(f"{re.escape(first)}-[0-9]+", name):
+            names.insert(0, name)
+        given = [each for each in names if each not in taken]
+    return replace(CORPUS, name=given[0], title=f"your own corpus {given[0]}")
+
+
+def readings(root: Path, paths: list[str]) -> list[str]:
+    """Return which labels were read as a word of the vocabulary, each a sentence without its stop.
+
+    Args:
+        root: Folder of the corpus.
+        paths: Sound files below it.
+    """
+    table = _table(root)
+    rows = {path: {} for path in paths} if table is None else _read_rows(table, paths)
+    read: dict[str, None] = {}
+    for path, label in _labels(rows).items():
+        listed = rows[path].get("emotion")
+        written = _written(path, listed) or ""
+        if composed(written).casefold() != label.casefold():
+            where = f"{written!r} in {table.name}" if table and listed else f"{written}/"
+            read[f"{where} is read as {label}"] = None
+    return list(read)
 
 
 def parse(path: str) -> Parsed | None:
     """Return a clip with the label of its folder, or None if it lies in none."""
-    label = _label(path)
+    label = _labels({path: {}}).get(path)
     return None if label is None else Parsed(speaker=None, emotion=label)
 
 
@@ -37,15 +112,15 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
     Raises:
         SerKerasError: There are fewer than two labels, or the CSV is not as described above.
     """
-    table = next((root / name for name in TABLES if (root / name).is_file()), None)
+    table = _table(root)
     listed = {path: {} for path in paths} if table is None else _read_rows(table, paths)
-    placed, skipped = {}, []
+    placed, skipped, label_of = {}, [], _labels(listed)
     for path in sorted({*paths, *listed}):  # the reader reports clips that are listed but missing
         if table is not None and path not in listed:
             skipped.append(Skipped(path, f"is not in {table.name}"))
-        elif label := _label(path, listed[path].get("emotion")):
+        elif path in label_of:
             row = listed[path]
-            placed[path] = Parsed(row.get("speaker"), label, text=row.get("text"))
+            placed[path] = Parsed(row.get("speaker"), label_of[path], text=row.get("text"))
         else:
             skipped.append(Skipped(path, "lies in no folder of its own label"))
     labels = sorted({parsed.emotion for parsed in placed.values()})
@@ -58,10 +133,30 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
     return placed, skipped
 
 
-def _label(path: str, listed: str | None = None) -> str | None:
+def _table(root: Path) -> Path | None:
+    """Return the CSV of a corpus; None where it has none."""
+    return next((root / name for name in TABLES if (root / name).is_file()), None)
+
+
+def _written(path: str, listed: str | None) -> str | None:
+    """Return a clip's label as the user wrote it: in the table, else the name of its folder."""
     parts = PurePosixPath(path).parts
-    label = listed or (parts[0] if len(parts) == 2 else None)
-    return label and (emotions.of_folder(label) or composed(label))
+    return listed or (parts[0] if len(parts) == 2 else None)
+
+
+def _labels(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return path -> label, without the clips that have none; labels differ by more than case.
+
+    Args:
+        rows: Path -> column -> cell of the CSV; no cells where there is no CSV.
+    """
+    label_of: dict[str, str] = {}
+    spellings: dict[str, str] = {}
+    for path in sorted(rows):
+        if written := _written(path, rows[path].get("emotion")):
+            label = emotions.of_folder(written) or composed(written)
+            label_of[path] = spellings.setdefault(label.casefold(), label)
+    return label_of
 
 
 def _read_rows(table: Path, paths: list[str]) -> dict[str, dict[str, str]]:
@@ -112,4 +207,5 @@ CORPUS = Corpus(
     speakers=(),
     parse=parse,
     place=place,
+    readings=readings,
 )

@@ -23,6 +23,7 @@ from pathlib import Path
 from ser_keras import console, corpora, files, recipes, runs, splits
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.ledger import storage
+from ser_keras.ledger.library import Library, data_for
 from ser_keras.runs import Run, RunKey
 
 BUSY = "is trained by another process"
@@ -91,13 +92,13 @@ def plan(sweep: Sweep, places: Places) -> tuple[list[RunKey], list[Skipped]]:
     """
     for protocol in sweep.protocols:
         splits.protocols.get(protocol)
-    library = _Library(places)
+    library = Library(places.data, places.out, places.cache)
     groups, skipped = [], []
     for name, changes in itertools.product(sweep.recipes, sweep.variants):
         published = recipes.get(name)
         names = sweep.corpora or ("+".join(published.corpora),)
         for corpus, protocol in itertools.product(names, sweep.protocols):
-            pooled = "+".join(sorted({corpora.get(part).name for part in corpus.split("+")}))
+            pooled = library.name(corpus)
             try:
                 recipe = published.override(dict(change.split("=", 1) for change in changes))
                 first = RunKey.of(recipe, pooled, protocol, fold=0, seed=0)
@@ -175,7 +176,14 @@ def train(
     if runs.read(folder) is None:
         console.say(f"{key}: begins.")
         words = [sys.executable, places.trainer, *key.arguments, "--resume", "--keep-latest"]
-        words += ["--data", places.data, "--out", folder, "--cache", places.cache]
+        words += [
+            "--data",
+            data_for(key.corpus, places.data, places.out),
+            "--out",
+            folder,
+            "--cache",
+            places.cache,
+        ]
         messages, status = _call(list(map(str, words)), stop)
     if runs.read(folder) is None:
         if status < 0:
@@ -194,12 +202,12 @@ def fit_baselines(places: Places) -> list[Skipped]:
     This is for runs that are older than a baseline, or were made where opensmile was not installed.
     The networks are not touched: a baseline needs the split and the recordings alone.
     """
-    library, skipped = _Library(places), []
+    library, skipped = Library(places.data, places.out, places.cache), []
     finished = storage.read(places.out)
     with contextlib.closing(console.progress(len(finished), "baselines", "run")) as bar:
         for run in finished:
             try:
-                index = library.index(run.key.corpus)
+                index = library.index(run.key.corpus, corpora.recall_places(run.folder))
                 predictions = storage.predictions(run)
                 fitted = runs.fit_baselines(run, predictions, index, places.cache)
                 storage.replace(run, fitted)
@@ -234,34 +242,8 @@ def remaining(left: Sequence[RunKey], seconds: Mapping[RunKey, float], slots: in
     return sum(map(expected, left)) / max(1, min(slots, len(left)))
 
 
-class _Library:
-    """The corpora that lie in a folder, each read once and only if it is asked for."""
-
-    def __init__(self, places: Places):
-        self._places = places
-        self._indices: dict[str, corpora.Index | None] = {}
-
-    def index(self, names: str) -> corpora.Index:
-        """Return the index of a corpus, or of several that are pooled and joined by "+".
-
-        Raises:
-            SerKerasError: One of them is not there.
-        """
-        return corpora.pool([self._index(corpora.get(name)) for name in names.split("+")])
-
-    def _index(self, corpus: corpora.Corpus) -> corpora.Index:
-        data, cache = self._places.data, self._places.cache
-        if corpus.name not in self._indices:
-            root = corpus.find(data)
-            self._indices[corpus.name] = None if root is None else corpus.index(root, cache=cache)
-        index = self._indices[corpus.name]
-        if index is None:
-            raise SerKerasError(data, f"holds no {corpus.title}", corpus.home)
-        return index
-
-
 def _group(
-    first: RunKey, sweep: Sweep, places: Places, library: _Library
+    first: RunKey, sweep: Sweep, places: Places, library: Library
 ) -> tuple[list[RunKey], list[Skipped]]:
     """Return the runs of one recipe, corpus and protocol, seed by seed, and those of no such fold.
 
@@ -270,8 +252,9 @@ def _group(
     """
 
     def available() -> int:
-        clips = library.index(first.corpus).only(recipes.get(first.recipe).emotions)
-        return splits.folds(clips, first.protocol)
+        index = library.index(first.corpus)
+        classes = runs.emotions_of(recipes.get(first.recipe), index)
+        return splits.folds(index.only(classes), first.protocol)
 
     folds = range(available()) if sweep.folds is None else sweep.folds
     keys = [replace(first, fold=fold, seed=seed) for seed in sweep.seeds for fold in folds]

@@ -58,6 +58,7 @@ class Attention:
         features: Features that the network takes.
         rows: Number of frames, or of coefficients, in a step.
         over_time: Whether steps follow time; if not, they are groups of neighbouring coefficients.
+        order: Order of the emotions, that of the network's classes; the others follow.
     """
 
     weights: np.ndarray
@@ -66,6 +67,7 @@ class Attention:
     features: FeatureSpec
     rows: int
     over_time: bool
+    order: Sequence[str] = ()
 
     @property
     def edges(self) -> np.ndarray:
@@ -101,7 +103,7 @@ def attention(attention: Attention, path: str | os.PathLike, title: str) -> None
     Raises:
         SerKerasError: A clip can no longer be read.
     """
-    emotions = ordered(attention.emotions)
+    emotions = ordered(attention.emotions, attention.order)
     first = {emotion: list(attention.emotions).index(emotion) for emotion in emotions[:_CLIPS]}
     columns = min(_COLUMNS, len(first))
     high = math.ceil(len(first) / columns) * (3.5 if attention.over_time else 2.7)

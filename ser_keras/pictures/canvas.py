@@ -85,15 +85,20 @@ def short(name: str) -> str:
     return name if len(name) <= 28 else f"{name[:13]}…{name[-14:]}"
 
 
-def ordered(emotions: Iterable[str]) -> list[str]:
-    """Return the emotions that occur, in the order of the vocabulary, others after them by name.
+def ordered(emotions: Iterable[str], order: Iterable[str] = ()) -> list[str]:
+    """Return the emotions that occur, in the order of a network's classes.
+
+    Others follow in the order of the vocabulary, and then by name.
 
     Example:
         >>> ordered(["sad", "amused", "neutral", "sad"])
         ['neutral', 'sad', 'amused']
+        >>> ordered(["sad", "amused", "neutral", "sad"], order=["sad", "angry", "neutral"])
+        ['sad', 'neutral', 'amused']
     """
     present = set(emotions)
-    return [*(e for e in VOCABULARY if e in present), *sorted(present.difference(VOCABULARY))]
+    known = dict.fromkeys([*order, *VOCABULARY])
+    return [*(e for e in known if e in present), *sorted(present.difference(known))]
 
 
 def waveform(ax: Axes, samples: np.ndarray, sample_rate: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
         index: Index of the corpus, with any emotions.
         folder: Folder to write into.
         recipe: Recipe whose augmentation is shown; None, or a recipe without augmentation, shows
-            common steps.
+            common steps. On its own corpora the emotions come in its order.
 
     Returns:
         The files written.
@@ -50,18 +51,21 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
     """
     folder = Path(folder)
     paths = []
+    order: tuple[str, ...] = ()
+    if recipe is not None and set(index.corpus.split("+")) <= {*recipe.corpora, "demo"}:
+        order = recipe.emotions
     for draw in (class_counts, durations, waveforms, mel_spectrograms):
         paths.append(folder / f"{draw.__name__}.png")
-        draw(index, paths[-1])
+        draw(index, paths[-1], order)
     paths.append(folder / "augmented_examples.png")
     augmented_examples(index, paths[-1], recipe)
     return paths
 
 
 @own_style()
-def class_counts(index: Index, path: str | os.PathLike) -> None:
+def class_counts(index: Index, path: str | os.PathLike, order: Sequence[str] = ()) -> None:
     """Draw the number of clips of each emotion, split by speaker if there are few."""
-    clips, emotions = index.clips, ordered(index.clips["emotion"])
+    clips, emotions = index.clips, ordered(index.clips["emotion"], order)
     totals = clips["emotion"].value_counts()[emotions]
     table = clips.groupby(["emotion", "speaker"]).size().unstack(fill_value=0)
     table = table.reindex(emotions, fill_value=0)
@@ -106,9 +110,9 @@ def class_counts(index: Index, path: str | os.PathLike) -> None:
 
 
 @own_style()
-def durations(index: Index, path: str | os.PathLike) -> None:
+def durations(index: Index, path: str | os.PathLike, order: Sequence[str] = ()) -> None:
     """Draw the durations of the clips of each emotion on one scale, with the median marked."""
-    clips, emotions = index.clips, ordered(index.clips["emotion"])
+    clips, emotions = index.clips, ordered(index.clips["emotion"], order)
     seconds = clips["duration"].to_numpy(np.float64)
     longest = min(seconds.max(), 3 * np.quantile(seconds, 0.95))  # one lecture must not hide words
     shortest = seconds.min() if seconds.min() > longest / 4 else 0.0

@@ -7,6 +7,7 @@ import itertools
 import math
 import os
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,9 +58,9 @@ _STEPS = (  # shown without a recipe; their ranges are wide, so that the effect 
 
 
 @own_style()
-def waveforms(index: Index, path: str | os.PathLike) -> None:
+def waveforms(index: Index, path: str | os.PathLike, order: Sequence[str] = ()) -> None:
     """Draw waveform and mel spectrogram of each emotion's first clip, all on one scale."""
-    emotions = ordered(index.clips["emotion"])
+    emotions = ordered(index.clips["emotion"], order)
     clips = {emotion: _examples(index, emotion, 1)[0] for emotion in emotions}
     samples = [_samples(index, clip, MEL) for clip in clips.values()]
     peak = max(np.abs(each).max() for each in samples)
@@ -94,9 +95,9 @@ def waveforms(index: Index, path: str | os.PathLike) -> None:
 
 
 @own_style()
-def mel_spectrograms(index: Index, path: str | os.PathLike) -> None:
+def mel_spectrograms(index: Index, path: str | os.PathLike, order: Sequence[str] = ()) -> None:
     """Draw mel spectrograms of four clips of each emotion, by different speakers if possible."""
-    emotions = ordered(index.clips["emotion"])
+    emotions = ordered(index.clips["emotion"], order)
     powers, notes = [], []
     for emotion in emotions:
         clips = _examples(index, emotion, 4)

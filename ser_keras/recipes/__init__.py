@@ -1,4 +1,4 @@
-"""The published systems as facts: one file per recipe, named after it; the folder is the list.
+"""Systems as facts: one file per recipe, named after it; the folder is the list.
 
 A recipe states facts and brings two functions: `build` makes the network, `draw` draws the split as
 the authors did.
@@ -11,12 +11,22 @@ import functools
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from ser_keras import corpora
 from ser_keras.errors import check_number, refused, unknown
 from ser_keras.recipes._recipe import Published, Recipe, Training, network_inputs
 
-__all__ = ["Published", "Recipe", "Training", "builder", "get", "names", "network_inputs"]
+__all__ = [
+    "Published",
+    "Recipe",
+    "Training",
+    "builder",
+    "default",
+    "get",
+    "names",
+    "network_inputs",
+]
 
 # Arguments of `build` that say how often something is repeated: a network is written out layer by
 # layer, so a record with a large one would take for ever. The others are sizes of arrays.
@@ -50,6 +60,25 @@ def get(name: str) -> Recipe:
         raise unknown(f"--recipe {name}", "recipe", spelling, names())
     module = importlib.import_module(f"{__name__}.{spelling.replace('-', '_')}")
     return dataclasses.replace(module.RECIPE, name=spelling)
+
+
+def default(corpus_names: Iterable[str] = ()) -> str:
+    """Return the name of the recipe that is trained where none is named.
+
+    It is `attention-tess`, the first of the published systems. A corpus of the user's own is
+    usually small, and there `mfcc-statistics` is better: see the table "Small corpora" in
+    results/README.md.
+
+    Args:
+        corpus_names: Names of the corpora that are trained on, as far as they were named. A name
+            that is not in `corpora.names()`, or is `folder`, is that of a corpus of one's own.
+
+    Example:
+        >>> default(), default(["tess"]), default(["ravdess", "my-recordings"])
+        ('attention-tess', 'attention-tess', 'mfcc-statistics')
+    """
+    known = set(corpora.names()) - {"folder"}
+    return "attention-tess" if known.issuperset(corpus_names) else "mfcc-statistics"
 
 
 def builder(

@@ -149,6 +149,7 @@ def draw_attention(trained: Trained, folder: Path) -> None:
         features=pipeline.features,
         rows=math.prod(one.strides[0] for one in network.layers if hasattr(one, "strides")),
         over_time=pipeline.batch.axes == "time_first",
+        order=pipeline.labels,
     )
     title = f"{trained.title}: attention in the test clips"
     pictures.attention(attention, folder / "attention.png", title)

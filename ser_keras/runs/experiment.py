@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
-from ser_keras.runs import evidence, provenance
+from ser_keras.runs import classes, evidence, provenance
 from ser_keras.runs.evidence import Trained
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
@@ -38,7 +38,7 @@ from ser_keras.splits import Split
 if TYPE_CHECKING:
     import pandas as pd
 
-RUNS = files.RESULTS / "runs"
+RUNS = files.RUNS
 DEMO_BATCH_SIZE = 8
 _SETTINGS = "settings.json"  # in the checkpoint: what an unfinished run was begun with
 
@@ -97,11 +97,17 @@ def run(
     begun, cache = time.perf_counter(), options.cache
     key = RunKey.of(recipe, index.corpus, protocol, fold, seed)
     folder = Path(out or RUNS / key.folder)
+    # A start that fails here leaves nothing behind: no folder, no lock.
+    recipe, index = classes.adapted(recipe, index)
+    split = splits.make(index, protocol, seed=seed, fold=fold, draw=recipe.draw)
+    recipe = classes.of_split(recipe, index, split)
+    if options.fresh or not (folder / SEAL).is_file():
+        counts = ", ".join(f"{n} {role}" for role, n in split.counts().items())
+        console.say(f"Split ({protocol}, fold {fold}, seed {seed}): {counts}.")
+        _check_leaks(index, split, cache)
     if is_training(folder):
         console.say(f"Another process trains {folder}; waiting for it.")
     with files.lock(_lock(folder)):
-        index = _of_known_emotions(recipe, index)
-        split = splits.make(index, protocol, seed=seed, fold=fold, draw=recipe.draw)
         finished = None if options.fresh else read(folder)
         if (
             finished is not None
@@ -110,12 +116,11 @@ def run(
             and recipe.makes(bundle.verify(folder)["recipe"])
         ):
             console.say(f"{folder} holds this run, finished; --fresh would train it again.")
+            corpora.remember_places(folder, index.roots or {index.corpus: index.root})
             return finished
         bundle.check_recipe(recipe)
         _claim(folder, key, recipe, split, options)
-        counts = ", ".join(f"{n} {role}" for role, n in split.counts().items())
-        console.say(f"Split ({protocol}, fold {fold}, seed {seed}): {counts}.")
-        _check_leaks(index, split, cache)
+        corpora.remember_places(folder, index.roots or {index.corpus: index.root})
         split.write(folder / "split.csv")
         if on_split is not None:
             on_split(split)
@@ -156,15 +161,21 @@ def run(
         return sealed
 
 
-def suited(recipe: Recipe, index: corpora.Index) -> Recipe:
+def suited(recipe: Recipe, index: corpora.Index, keep: Iterable[str] = ()) -> Recipe:
     """Return the recipe with the batch size that the synthetic demo corpus needs, if it is that.
 
     A recipe's patience is counted in epochs. With batches of 64 an epoch of the demo corpus has 5
     steps, and training ended before the averages of batch normalisation had settled: test accuracy
     0.14, the chance level. With batches of 8 an epoch has 34 steps (TESS has 31), and it reached
     0.96.
+
+    Args:
+        recipe: Recipe, perhaps with changed settings.
+        index: Index of the corpus.
+        keep: Settings that the user gave, by their dotted keys: they stay.
     """
-    if not index.synthetic or recipe.training.batch_size <= DEMO_BATCH_SIZE:
+    size = recipe.training.batch_size
+    if not index.synthetic or size <= DEMO_BATCH_SIZE or "training.batch_size" in keep:
         return recipe
     console.say(
         f"Batches of {DEMO_BATCH_SIZE} clips, so that an epoch has about as many steps as on TESS."
@@ -204,8 +215,8 @@ def fit_baselines(
     Raises:
         SerKerasError: The corpus is not the one that the run was made from.
     """
-    recipe, key = run.key.load_recipe(), run.key
-    index = _of_known_emotions(recipe, index)
+    key = run.key
+    recipe, index = classes.adapted(key.load_recipe(), index)
     split = splits.make(index, key.protocol, seed=key.seed, fold=key.fold, draw=recipe.draw)
     if split.hash != run.split_hash:
         problem = f"was made from other clips than {index.root} holds"
@@ -258,23 +269,6 @@ def _claim(folder: Path, key: RunKey, recipe: Recipe, split: Split, options: Opt
                 raise SerKerasError(folder, problem, "Choose an empty folder")
         files.write_json(begun, settings)
     files.sweep(folder)
-
-
-def _of_known_emotions(recipe: Recipe, index: corpora.Index) -> corpora.Index:
-    """Return the index of the clips whose emotions the recipe knows; warn of the others."""
-    known = index.only(recipe.emotions)
-    emotions = set(known.clips["emotion"])
-    if len(emotions) < 2:
-        raise SerKerasError(
-            index.root,
-            f"has clips of {len(emotions)} of the emotions that {recipe.name} knows",
-            f"It needs two at least of {', '.join(recipe.emotions)}",
-        )
-    unknown = index.clips["emotion"].value_counts().drop(list(emotions)).sort_index()
-    if len(unknown):
-        counts = ", ".join(f"{n} of {emotion}" for emotion, n in unknown.items())
-        console.warn(f"Clips are left out whose emotion {recipe.name} does not know: {counts}.")
-    return known
 
 
 @contextlib.contextmanager

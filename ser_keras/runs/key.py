@@ -79,8 +79,8 @@ class RunKey:
     def name(self) -> str:
         """Name of the recipe with the settings that were changed: `attention-tess+batch_size=8`.
 
-        Where that would be too long for a file system, or no name for a folder, a hash of the
-        changes stands in their place.
+        A name that would be too long for some file systems names the first changes and ends with a
+        hash of all of them; so does one with a change that is no name for a folder.
         """
         settings = recipes.get(self.recipe).settings()
         changes = []
@@ -89,10 +89,14 @@ class RunKey:
             field = setting.partition(".")[2]
             alike = [each for each in settings if each.partition(".")[2] == field]
             changes.append(f"{field if len(alike) == 1 else setting}={value}")
-        name = "+".join([self.recipe, *changes])
-        if len(name) > _LONGEST_NAME or not all(re.fullmatch(r"[\w.,=-]+", c) for c in changes):
-            name = f"{self.recipe}+{files.digest(repr(self.overrides), size=3)}"
-        return name
+        named = [change for change in changes if re.fullmatch(r"[\w.,=-]+", change)]
+        name = "+".join([self.recipe, *named])
+        if len(named) == len(changes) and len(name) <= _LONGEST_NAME:
+            return name
+        hashed = files.digest(repr(self.overrides), size=3)
+        while named and len("+".join([self.recipe, *named, hashed])) > _LONGEST_NAME:
+            named.pop()
+        return "+".join([self.recipe, *named, hashed])
 
     @property
     def row(self) -> RowKey:

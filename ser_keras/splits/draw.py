@@ -19,7 +19,7 @@ from ser_keras.corpora import LOSSY
 from ser_keras.errors import SerKerasError
 from ser_keras.splits import protocols
 from ser_keras.splits.protocols import Protocol
-from ser_keras.splits.split import COLUMNS, Split
+from ser_keras.splits.split import COLUMNS, ROLES, Split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,6 +122,20 @@ def folds(index: Index, protocol: str) -> int:
     """Return how many folds a protocol has on a corpus; on pooled corpora, the most of any."""
     drawn = _draws(index, protocols.get(protocol), None)
     return max(1, *(len(draws) for _, draws in drawn))  # a recipe's draw, absent here, is one fold
+
+
+def default(index: Index) -> str:
+    """Return the protocol for a corpus where the user names none.
+
+    It is `paper` on the known corpora. A user's own corpus has no authors' division: it is tested
+    on unseen speakers, if every emotion has at least three (one for each role), else at random.
+    """
+    if not corpora.is_own(index.corpus):
+        return "paper"
+    clips = index.clips
+    speakers = clips.groupby("emotion")["speaker"].nunique()
+    known = clips["speaker"].notna().all() and speakers.min() >= len(ROLES)
+    return "speaker" if known else "random"
 
 
 def of_one_corpus(corpus: str) -> list[str]:
@@ -277,9 +291,9 @@ def _draw_stratified(clips: pd.DataFrame, seed: int, fold: int) -> np.ndarray:
     from sklearn.model_selection import StratifiedKFold
 
     emotion = clips["emotion"].to_numpy(str)
-    rarest = min(np.unique(emotion, return_counts=True)[1])
-    if rarest < _FOLDS:
-        raise ValueError(f"the rarest emotion has {rarest} clips, {_FOLDS} are needed")
+    n, rarest = min(zip(*np.unique(emotion, return_counts=True)[::-1], strict=True))
+    if n < _FOLDS:
+        raise ValueError(f"{rarest} has {count(int(n), 'clip')}, {_FOLDS} are needed")
     state = _state(seed, "test", *clips["corpus"].unique())
     parts = StratifiedKFold(_FOLDS, shuffle=True, random_state=state).split(emotion, emotion)
     rest, test = list(parts)[fold % _FOLDS]

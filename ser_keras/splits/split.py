@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import files
+from ser_keras import corpora, files
 from ser_keras.errors import SerKerasError, unknown
 from ser_keras.splits import protocols
 
@@ -119,7 +119,8 @@ def lay_out(split: Split, index: Index, folder: str | os.PathLike) -> Path:
     """Make a folder of the test clips, in the layout that the published systems made by hand.
 
     Each clip becomes `<folder>/<name of its own folder>/<its file name>`: a link where the system
-    allows one, else a copy. The recordings themselves stay where they are.
+    allows one, else a copy. Clips of a user's own corpus lie below their emotions, which a table
+    may have given them. The recordings themselves stay where they are. Git ignores the folder.
 
     Args:
         split: Split whose test clips are laid out.
@@ -132,11 +133,18 @@ def lay_out(split: Split, index: Index, folder: str | os.PathLike) -> Path:
     Raises:
         SerKerasError: `folder` exists, a clip is missing, or two clips would get the same name.
     """
-    sources = [index.locate(path).absolute() for path in split.part("test")["path"]]
+    test = split.part("test")
+    sources = [index.locate(path).absolute() for path in test["path"]]
     for source in sources:
         if not source.is_file():
             raise SerKerasError(source, "is no longer there", "Read the corpus again")
+    own = corpora.is_own(index.corpus)
     with files.atomic_folder(folder) as partial:
-        for source in sources:
-            files.link_or_copy(source, partial / source.parent.name / source.name)
+        for source, path, emotion in zip(sources, test["path"], test["emotion"], strict=True):
+            label = emotion.replace("/", "_").strip(". ") or "_"
+            target = partial / (label if own else source.parent.name) / source.name
+            if own and target.exists():
+                target = target.with_name(path.replace("/", "_"))
+            files.link_or_copy(source, target)
+        files.write_text(partial / ".gitignore", "*\n")
     return Path(folder)

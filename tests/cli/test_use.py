@@ -83,7 +83,10 @@ def test_scores_come_with_what_the_clips_share_with_the_training_side(
         "text": f"{len(texts)} of {len(texts)}",
     }
     assert "So these are scores on seen speakers, seen texts." in out
-    assert f"python -m ser_keras.audit {tiny_run.folder} --data DIR" in err
+    assert err.splitlines()[-2].endswith(f": python -m ser_keras.audit {tiny_run.folder}")
+    shutil.copytree(tiny_run.folder, tmp_path / "copy")  # as from a stranger: it tells no place
+    use.main([str(test_folder), "--model", str(tmp_path / "copy"), "--out", str(tmp_path / "out")])
+    assert f"python -m ser_keras.audit {tmp_path}/copy --data DIR" in capsys.readouterr().err
 
 
 def test_recordings_of_unknown_speakers_are_not_called_unseen(tiny_run, tmp_path, voice, capsys):

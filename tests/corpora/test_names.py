@@ -81,3 +81,11 @@ def test_a_folder_may_have_the_name_of_a_models_own_label(tmp_path):
     labels = ["not_angry", "happy", "relaxed"]
     assert list(corpora.guesses(paths, labels).emotions.values()) == labels
     assert list(corpora.guesses(paths).emotions.values()) == ["happy"]
+
+
+def test_the_folder_decides_where_a_model_has_a_label_that_names_cannot_tell(tmp_path):
+    paths = [tmp_path / "frustrated" / name for name in ("03-01-05-02-01-01-12.wav", "a_b_sad.wav")]
+    guesses = corpora.guesses(paths, ["sad", "frustrated"])
+    assert list(guesses.emotions.values()) == ["frustrated", "frustrated"]
+    (note,) = corpora.guesses([tmp_path / "angry" / "a_b_sad.wav"], ["sad", "angry"]).notes
+    assert "tell different emotions" in note

@@ -1,3 +1,5 @@
+import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -36,16 +38,29 @@ def test_changed_settings_are_part_of_the_name():
     assert changed(**{"model.dropout": "0.2"}).overrides == ()  # as published
 
 
-def test_a_name_that_is_too_long_or_no_name_becomes_a_hash():
-    every = changed(
-        **SMALL, **{"model.dropout": "0.123456789", "training.learning_rate": "0.000123456789"}
-    )
-    assert len(every.name) == len("attention-tess+") + 6
-    settings = ("augment.steps=time-mask", "training.monitor=a/b")
-    assert "/" not in RunKey(recipe="attention-tess", corpus="tess", overrides=settings).name
+def test_a_name_that_is_too_long_names_the_first_changes_and_ends_with_a_hash():
+    most = {"model.dropout": "0.123456789", "training.learning_rate": "0.000123456789"}
+    name = changed(**SMALL, **most).name
+    first = "attention-tess+learning_rate=0.000123456789+batch_size=16+epochs=4+filters=4"
+    assert re.fullmatch(re.escape(first) + r"\+[0-9a-f]{6}", name)
+    assert len(name) <= 100
+    other = changed(**SMALL, **{**most, "model.dropout": "0.123456788"}).name
+    assert other.rpartition("+")[0] == name.rpartition("+")[0]
+    assert other != name
 
 
-@pytest.mark.parametrize("key", [PLAIN, changed(**SMALL), changed(**{"augment.copies": "3"})])
+def test_a_change_that_is_no_name_for_a_folder_is_named_by_its_hash():
+    settings = ("training.epochs=3", "training.monitor=a/b")
+    name = RunKey(recipe="attention-tess", corpus="tess", overrides=settings).name
+    assert re.fullmatch(r"attention-tess\+epochs=3\+[0-9a-f]{6}", name)
+    with pytest.raises(SerKerasError, match="does not say which settings were changed"):
+        RunKey.from_folder(Path(name, "tess", "paper-0-seed0"))
+
+
+OWN = dataclasses.replace(PLAIN, corpus="my-recordings-2+tess")
+
+
+@pytest.mark.parametrize("key", [PLAIN, OWN, changed(**SMALL), changed(**{"augment.copies": "3"})])
 def test_a_key_is_read_back_from_its_folder_and_its_json(key):
     assert RunKey.from_folder(Path("results/runs") / key.folder) == key
     assert RunKey.from_json(key.to_json()) == key
@@ -68,7 +83,15 @@ def test_a_folder_that_names_no_run_is_refused(folder):
 
 @pytest.mark.parametrize(
     "change",
-    [{"fold": "0"}, {"fold": True}, {"corpus": 1}, {"overrides": ["dropout"]}, {"more": 1}],
+    [
+        {"fold": "0"},
+        {"fold": True},
+        {"corpus": 1},
+        {"corpus": "../x"},
+        {"corpus": "a b"},
+        {"overrides": ["dropout"]},
+        {"more": 1},
+    ],
     ids=str,
 )
 def test_json_that_names_no_run_is_refused(change):

@@ -259,7 +259,7 @@ def test_a_wrong_choice_is_named(arguments, sentence):
             "text",
             "has 1 text value that most of its emotions share",
         ),
-        (grid("own", "AB", ("sad", "happy"), "a"), "random", "the rarest emotion has 2 clips"),
+        (grid("own", "AB", ("sad", "happy"), "a"), "random", "happy has 2 clips, 5 are needed"),
         (grid("own", "AB", ("sad", "happy"), "a"), "paper", "is too small for the protocol paper"),
         (index_of("own", []), "random", "has no clips to split"),
     ],
@@ -296,3 +296,24 @@ def test_a_fold_list_has_no_content_of_clips_stored_with_loss():
     index = corpora.Index("ravdess", Path("ravdess"), table, [])
     assert splits.fold_list(index, "speaker")["content"].isna().all()
     assert splits.fold_list(ravdess(), "speaker")["content"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("index", "protocol"),
+    [
+        (grid("tess", "AB", ("sad", "happy"), "abc"), "paper"),
+        (grid("calls", "ABC", ("sad", "happy"), "abc"), "speaker"),
+        (grid("calls+tess", "ABC", ("sad", "happy"), "abc"), "speaker"),
+        (grid("calls", "AB", ("sad", "happy"), "abc"), "random"),
+    ],
+)
+def test_an_own_corpus_is_tested_on_unseen_speakers_if_it_has_enough(index, protocol):
+    assert splits.default(index) == protocol
+    if protocol != "paper":
+        assert min(splits.make(index, protocol).counts().values()) > 0
+
+
+def test_an_own_corpus_with_unknown_speakers_is_divided_at_random():
+    index = grid("calls", "ABC", ("sad", "happy"), "abc")
+    index.table.loc[0, "speaker"] = None
+    assert splits.default(index) == "random"

@@ -86,7 +86,7 @@ def test_the_test_clips_are_laid_out_by_folder_and_nothing_is_moved(recordings, 
 
 
 def test_a_flat_corpus_is_laid_out_below_the_name_of_its_own_folder(tmp_path):
-    index = grid("own", "AB", ("sad", "happy"), "abcde")
+    index = grid("aesdd", "AB", ("sad", "happy"), "abcde")
     index.table["path"] = index.table["path"].str.replace("/", "-")
     index = dataclasses.replace(index, root=tmp_path / "flat")
     index.root.mkdir()
@@ -95,6 +95,21 @@ def test_a_flat_corpus_is_laid_out_below_the_name_of_its_own_folder(tmp_path):
     split = splits.make(index, "random")
     folder = splits.lay_out(split, index, tmp_path / "Test")
     assert {p.name for p in (folder / "flat").iterdir()} == values(split, "test", "path")
+
+
+def test_an_own_corpus_is_laid_out_by_emotion_and_git_ignores_it(tmp_path):
+    index = grid("own", "AB", ("sad", "not/sad"), "abcde")
+    index = dataclasses.replace(index, root=tmp_path / "own")
+    paths = [f"{number}/clip.wav" for number in range(len(index.table))]
+    index.table["path"] = paths
+    for path in paths:
+        (index.root / path).parent.mkdir(parents=True)
+        (index.root / path).touch()
+    split = splits.make(index, "random")
+    folder = splits.lay_out(split, index, tmp_path / "Test")
+    assert sorted(path.name for path in folder.iterdir()) == [".gitignore", "not_sad", "sad"]
+    assert len(list(folder.rglob("*.wav"))) == split.counts()["test"]
+    assert (folder / ".gitignore").read_text() == "*\n"
 
 
 def test_a_test_folder_appears_whole_or_not_at_all(recordings, tmp_path):
