@@ -138,16 +138,18 @@ def run(
             normalization=fitted.normalization,
             engine=engines.KerasEngine(fitted.network),
         )
+        console.say("Scoring the validation and test clips, and writing the model.")
         validation, test, predictions = _score(pipeline, split, store)
         trained = Trained(
             key, recipe, index, split, store, fitted, pipeline, validation, test, predictions
         )
         evidence.save_bundle(trained, folder, options.quantize)
+        console.say("Drawing the pictures.")
         with _pictures():
             evidence.draw_attention(trained, folder)
-        evidence.write_tables(trained, folder)
         seconds = round(time.perf_counter() - begun + fitted.seconds_before, 1)
         sealed = evidence.record(trained, _baselines(split, named, predictions), seconds, folder)
+        evidence.write_tables(trained, sealed, folder)
         with _pictures():
             evidence.draw(sealed, folder)
         sealed.write()
