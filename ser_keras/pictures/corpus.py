@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras.console import corpus_name, count
+from ser_keras.console import corpus_name, count, progress
 from ser_keras.pictures.canvas import (
     BLUE,
     INK,
@@ -49,12 +50,15 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
         SerKerasError: A clip can no longer be read, or the disk is full.
     """
     folder = Path(folder)
+    augmented = functools.partial(augmented_examples, recipe=recipe)
+    kinds = {"augmented_examples": augmented}
+    kinds = {d.__name__: d for d in (class_counts, durations, waveforms, mel_spectrograms)} | kinds
     paths = []
-    for draw in (class_counts, durations, waveforms, mel_spectrograms):
-        paths.append(folder / f"{draw.__name__}.png")
-        draw(index, paths[-1])
-    paths.append(folder / "augmented_examples.png")
-    augmented_examples(index, paths[-1], recipe)
+    with progress(len(kinds), "drawing", "picture") as bar:
+        for name, draw in kinds.items():
+            paths.append(folder / f"{name}.png")
+            draw(index, paths[-1])
+            bar.update()
     return paths
 
 
