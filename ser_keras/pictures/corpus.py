@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from pathlib import Path
@@ -50,15 +49,16 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
         SerKerasError: A clip can no longer be read, or the disk is full.
     """
     folder = Path(folder)
-    augmented = functools.partial(augmented_examples, recipe=recipe)
-    kinds = {"augmented_examples": augmented}
-    kinds = {d.__name__: d for d in (class_counts, durations, waveforms, mel_spectrograms)} | kinds
     paths = []
-    with progress(len(kinds), "drawing", "picture") as bar:
-        for name, draw in kinds.items():
-            paths.append(folder / f"{name}.png")
+    kinds = (class_counts, durations, waveforms, mel_spectrograms)
+    with progress(len(kinds) + 1, "drawing", "picture") as bar:
+        for draw in kinds:
+            paths.append(folder / f"{draw.__name__}.png")
             draw(index, paths[-1])
             bar.update()
+        paths.append(folder / "augmented_examples.png")
+        augmented_examples(index, paths[-1], recipe)
+        bar.update()
     return paths
 
 
