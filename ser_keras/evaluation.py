@@ -201,10 +201,15 @@ def what_to_try(recipe: str, training: Training, epochs: int | None = None) -> s
 
 
 def advice(recipe: Mapping) -> str:
-    """Return `what_to_try` for a recipe as a bundle describes it, which may be any."""
+    """Return what to try by a recipe as a bundle describes it, which may be any."""
+    name = recipe["name"]
     try:
-        return what_to_try(recipe["name"], Training(**recipe["training"]))
-    except (TypeError, SerKerasError):  # written by another version, or by a stranger
+        training = Training(**recipe["training"])
+        changes = [f"training.epochs={training.epochs}"]
+        if name in recipes.names() and (short := shortened(name, changes)):
+            return f"It was limited to {short}: train it in full."
+        return what_to_try(name, training)
+    except (TypeError, ValueError, SerKerasError):  # written by another version, or by a stranger
         return "Train another network."
 
 

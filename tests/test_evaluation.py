@@ -99,7 +99,17 @@ def test_the_recipe_of_statistics_is_named_where_it_exists_and_not_to_itself(mon
     assert "--recipe" not in evaluation.what_to_try("attention-tess", Training())
 
 
-@pytest.mark.parametrize("training", [{"batch_size": "many"}, {"rounds": 3}, {}, {"epochs": -1}])
-def test_advice_on_the_bundle_of_a_stranger_is_a_sentence(training):
-    advice = evaluation.advice({"name": "unknown", "training": training})
+def test_advice_on_a_shortened_model_is_to_train_it_in_full():
+    recipe = recipes.get("attention-tess").override({"training.epochs": "3"})
+    advice = evaluation.advice(recipe.to_json())
+    assert advice == "It was limited to 3 of 300 epochs: train it in full."
+    assert evaluation.advice(recipes.get("attention-tess").to_json()).startswith("Try ")
+
+
+@pytest.mark.parametrize("name", ["unknown", "attention-tess"])
+@pytest.mark.parametrize(
+    "training", [{"batch_size": "many"}, {"epochs": 2.5}, {"rounds": 3}, {}, {"epochs": -1}]
+)
+def test_advice_on_the_bundle_of_a_stranger_is_a_sentence(name, training):
+    advice = evaluation.advice({"name": name, "training": training})
     assert advice.endswith(".")
