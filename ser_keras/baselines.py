@@ -13,7 +13,7 @@
 All are standardised and fitted on the training clips only, with the fixed settings below. Nothing
 is tuned, so the validation clips are not used. With x² an emotion can lie between two others, as it
 could with normal distributions. A network that does not beat the baselines has learned nothing that
-needs a network.
+needs a network. What a recipe makes of a baseline's input can be used like any other model.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from ser_keras import files, metrics
+from ser_keras import console, files, metrics
 from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 # to the power of a frame.
 SPECTRUM = FeatureSpec(kind="log_mel", n_mels=64, mel_norm=None)
 CEPSTRUM = FeatureSpec(kind="mfcc", n_mfcc=40)
+RECIPES = {"MFCC statistics": "mfcc-statistics"}  # baseline -> recipe that learns from its input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +125,13 @@ def predict(
         problem = f"fold {split.fold} of {split.protocol} trains on clips of one emotion only"
         raise SerKerasError(index.corpus, problem, "Choose another fold or protocol")
     inputs, classifiers = _inputs(index, clips, cache), _classifiers()
-    return {
-        name: classifiers[name].fit(values[train], truth[train]).predict(values[test])
-        for name, values in inputs.items()
-    }
+    predicted = {}
+    with console.progress(len(inputs), "fitting baselines", "baseline") as bar:
+        for name, values in inputs.items():
+            fitted = classifiers[name].fit(values[train], truth[train])
+            predicted[name] = fitted.predict(values[test])
+            bar.update()
+    return predicted
 
 
 def score(split: Split, predicted: Mapping[str, np.ndarray]) -> dict[str, metrics.Scores]:
@@ -189,8 +193,8 @@ def _inputs(index: Index, clips: pd.DataFrame, cache: str | os.PathLike) -> dict
     paths = [index.locate(path) for path in clips["path"]]
     contents = list(clips["content"])
     spectra, cepstra = (FeatureStore(index.corpus, spec, cache) for spec in (SPECTRUM, CEPSTRUM))
-    for store in (spectra, cepstra):
-        store.fill(paths, contents, strict=True, title="baselines")
+    for store, title in ((spectra, "mel spectra"), (cepstra, "MFCC")):
+        store.fill(paths, contents, strict=True, title=f"{title} for baselines")
     duration = index.table.set_index("path")["duration"]
     inputs = {
         "majority": np.zeros((len(clips), 1)),

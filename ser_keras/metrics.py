@@ -65,9 +65,10 @@ class Scores:
         return sum(row["f1"] * row["n"] for row in self.per_class.values()) / self.n
 
     @property
-    def is_constant(self) -> bool:
-        """Whether all clips got the same label."""
-        return sum(any(column) for column in zip(*self.confusion, strict=True)) == 1
+    def constant_prediction(self) -> str | None:
+        """The label that all clips got; None if they did not all get the same."""
+        given = [x for x, *counts in zip(self.labels, *self.confusion, strict=True) if any(counts)]
+        return given[0] if len(given) == 1 else None
 
     def to_json(self) -> dict:
         """Return the scores as JSON values."""
@@ -365,8 +366,7 @@ def _resampled(tables: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     times = rng.multinomial(speakers, np.full(speakers, 1 / speakers), size=RESAMPLES)
     total = np.zeros((RESAMPLES, n_classes * n_classes), dtype=np.int64)
     for drawn, table in zip(times.T, tables.reshape(speakers, -1), strict=True):
-        n = table.sum()
-        total += rng.multinomial(drawn * n, table / n)
+        total += rng.multinomial(drawn * table.sum(), table / table.sum())
     return total.reshape(RESAMPLES, n_classes, n_classes)
 
 

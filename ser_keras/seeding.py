@@ -5,6 +5,8 @@ Neither the order of the draws nor parallel work can then change a result.
 
 from __future__ import annotations
 
+import logging
+import sys
 from typing import TYPE_CHECKING
 
 from ser_keras import console
@@ -46,15 +48,21 @@ def start_backend():
     """Return Keras, with its own defaults for what a network computes.
 
     A `keras.json` that an old experiment left behind may ask for other numbers, such as float16.
-    The same seed would then give other weights, and nothing in the result would tell.
+    The same seed would then give other weights, and nothing in the result would tell. What the
+    backend prints when it starts, and when it first looks for a GPU, is discarded, and so is its
+    advice to programmers; its errors still raise.
 
     Raises:
         SerKerasError: The backend that $KERAS_BACKEND or `keras.json` names cannot be started.
     """
     remedy = "Set KERAS_BACKEND=tensorflow, or install what it names; see also ~/.keras/keras.json"
+    if "keras" not in sys.modules:
+        console.say("Starting Keras.")
     try:
         with console.native_silence():
             import keras
+
+            keras.ops.zeros(1)  # the first computation looks for a GPU
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("jax", "tensorflow", "torch", "openvino"):
             raise
@@ -63,6 +71,7 @@ def start_backend():
     except (ImportError, ValueError, TypeError, AttributeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise SerKerasError("Keras", f"cannot start ({reason})", remedy) from error
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     floats = {keras.config.floatx(), keras.config.dtype_policy().name} - {"float32"}
     if floats:
         console.warn(f"Keras is set to {', '.join(sorted(floats))}; networks here use float32.")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import baselines, recipes, runs, splits
+from ser_keras import baselines, console, recipes, runs, splits
 from ser_keras.errors import SerKerasError
 from ser_keras.features import extract
 
@@ -26,6 +26,19 @@ def scored(index, split, cache):
 @pytest.fixture(scope="module")
 def scores(tiny_index, paper, cache):
     return scored(tiny_index, paper, cache)
+
+
+def test_fitting_the_baselines_shows_its_progress(tiny_index, paper, cache, monkeypatch):
+    titles = []
+    progress = console.progress
+
+    def noted(total, title, *arguments):
+        titles.append((title, total))
+        return progress(total, title, *arguments)
+
+    monkeypatch.setattr(console, "progress", noted)
+    named = baselines.predict(tiny_index, paper, cache)
+    assert titles[-1] == ("fitting baselines", len(named))
 
 
 def changed(split, role, **columns):

@@ -1,3 +1,5 @@
+import os
+
 import keras
 import numpy as np
 
@@ -9,6 +11,12 @@ def test_the_same_use_draws_the_same_and_another_use_another():
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
     assert not np.array_equal(first, seeding.stream(1, *"ab").random(4))
+
+
+def test_what_a_backend_prints_when_it_looks_for_a_gpu_is_discarded(monkeypatch, capfd):
+    monkeypatch.setattr(keras.ops, "zeros", lambda shape: os.write(2, b"E0000 no GPU here"))
+    assert seeding.start_backend() is keras
+    assert capfd.readouterr().err == ""
 
 
 def test_a_key_has_no_twin_by_joining():

@@ -202,7 +202,7 @@ def _train(arguments: argparse.Namespace) -> None:
         options=options,
         on_split=lay_out,
     )
-    _show(run)
+    _show(run, arguments.data)
     words = [] if arguments.test_folder is None else [str(arguments.test_folder)]
     is_default = not arguments.keep_latest
     if is_default:
@@ -216,9 +216,9 @@ def _train(arguments: argparse.Namespace) -> None:
     console.say(f"Next: {cli.command('Use_Our_Model.py', *words)}")
 
 
-def _show(run: Run) -> None:
+def _show(run: Run, data: Path | None) -> None:
     """Print the scores of a run beside the published value and the baselines."""
-    from ser_keras import evaluation
+    from ser_keras import evaluation, runs
 
     key = run.key
     kind = "synthetic speech" if run.synthetic else "real speech"
@@ -241,6 +241,8 @@ def _show(run: Run) -> None:
     console.show("\n" + evaluation.comparison(run.test, run.reference, key.corpus, run.verdict))
     if run.baselines:
         console.show("\n" + _ranking(run))
+    if remarks := runs.remarks(run, data):
+        console.show("\n" + "\n".join(remarks))
     folder = files.short(run.folder)
     console.say(f"Written to {folder}: model, scores, predictions, pictures.")
 
@@ -254,9 +256,6 @@ def _ranking(run: Run) -> str:
     ranked = baselines.best_first({**scores, name: run.test})  # of equals the baselines come first
     rows = [[each, value.accuracy, value.uar] for each, value in ranked.items()]
     lines = console.table(["test clips", "accuracy", "UAR"], rows)
-    best = next(iter(ranked))
-    if best != name:
-        lines += f"\nThe network does not beat {best}: it has learned nothing that needs a network."
     rival = next(each for each in ranked if each != name)
     if (test := run.baselines[rival].paired) is not None:
         lines += (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EVALUATION = files.RESULTS / "evaluation"
 MANY = 50  # recordings; from this number on a progress bar is shown
+SEVERAL = 10  # recordings; from this number on the same label for all of them is worth a remark
 
 _EXAMPLES = """\
 examples:
@@ -114,6 +115,7 @@ def _use(arguments: argparse.Namespace) -> None:
     if not arguments.unlabelled and len(truth) == len(recordings):
         _evaluate(bundle, predictions, truth, arguments)
     else:
+        _warn_of_one_label(bundle, predictions, scored=False)
         if truth:
             known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
             console.say(f"Only {known}, so the model is not scored.")
@@ -211,6 +213,27 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
         console.show(console.table(header[:keep], [line[:keep] for line in lines]))
 
 
+def _warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: bool) -> None:
+    """Warn where all of many recordings got the same label, and say what to try.
+
+    Args:
+        bundle: Model that made the predictions.
+        predictions: A prediction for each recording.
+        scored: Whether it is known that the recordings are of several emotions.
+    """
+    labels = {prediction.label for prediction in predictions}
+    if len(labels) > 1 or len(predictions) < SEVERAL:
+        return
+    from ser_keras.evaluation import advice  # late: labelling does without it
+
+    (label,) = labels
+    unless = "" if scored else f" Unless all of them are {label}, it has not learned enough."
+    console.warn(
+        f"The network gives every recording the same label ({label}).{unless} "
+        f"{advice(bundle.manifest['recipe'])}"
+    )
+
+
 def _evaluate(
     bundle: Bundle,
     predictions: list[Prediction],
@@ -233,6 +256,8 @@ def _evaluate(
         )
     if evaluation.one_emotion:
         console.warn("All clips are of one emotion: the scores say little.")
+    else:
+        _warn_of_one_label(bundle, predictions, scored=True)
     text = "\n\n".join(["", _scores(evaluation), _shared(evaluation, bundle.folder)])
     if form == "table":
         console.show(text)

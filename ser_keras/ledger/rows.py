@@ -53,7 +53,7 @@ class Row:
     @property
     def constant(self) -> int:
         """Number of runs that give every test clip the same emotion."""
-        return sum(run.test.is_constant for run in self.runs)
+        return sum(run.test.constant_prediction is not None for run in self.runs)
 
     def mean(self, value: Callable[[Run], float]) -> float:
         """Return the mean over folds of the means over seeds."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras.console import corpus_name, count
+from ser_keras.console import corpus_name, count, progress
 from ser_keras.pictures.canvas import (
     BLUE,
     INK,
@@ -54,11 +54,15 @@ def explore(index: Index, folder: str | os.PathLike, recipe: Recipe | None = Non
     order: tuple[str, ...] = ()
     if recipe is not None and set(index.corpus.split("+")) <= {*recipe.corpora, "demo"}:
         order = recipe.emotions
-    for draw in (class_counts, durations, waveforms, mel_spectrograms):
-        paths.append(folder / f"{draw.__name__}.png")
-        draw(index, paths[-1], order)
-    paths.append(folder / "augmented_examples.png")
-    augmented_examples(index, paths[-1], recipe)
+    kinds = (class_counts, durations, waveforms, mel_spectrograms)
+    with progress(len(kinds) + 1, "drawing", "picture") as bar:
+        for draw in kinds:
+            paths.append(folder / f"{draw.__name__}.png")
+            draw(index, paths[-1], order)
+            bar.update()
+        paths.append(folder / "augmented_examples.png")
+        augmented_examples(index, paths[-1], recipe)
+        bar.update()
     return paths
 
 

@@ -14,6 +14,7 @@ from ser_keras.runs.experiment import (
 from ser_keras.runs.key import RowKey, RunKey
 from ser_keras.runs.provenance import Environment
 from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
+from ser_keras.runs.remarks import remarks
 
 __all__ = [
     "RUNS",
@@ -30,6 +31,7 @@ __all__ = [
     "fit_baselines",
     "is_training",
     "read",
+    "remarks",
     "rewrite",
     "run",
     "suited",

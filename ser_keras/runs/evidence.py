@@ -18,6 +18,7 @@ from ser_keras.runs import provenance
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
 from ser_keras.runs.record import Baseline, Headline, Run
+from ser_keras.runs.remarks import remarks
 from ser_keras.splits import Split
 
 if TYPE_CHECKING:
@@ -120,15 +121,23 @@ def save_bundle(trained: Trained, folder: Path, quantize: bool) -> None:
     console.show(console.table(header, rows))
 
 
-def write_tables(trained: Trained, folder: Path) -> None:
-    """Write history, predictions, and the layers of the network with shapes and counts."""
+def write_tables(trained: Trained, sealed: Run, folder: Path) -> None:
+    """Write history, predictions, and the layers of the network with shapes and counts.
+
+    The summary of the layers ends with what a user of the network has to know.
+
+    Args:
+        trained: What was trained.
+        sealed: Its record.
+        folder: Run folder.
+    """
     import pandas as pd
 
     files.write_csv(folder / "history.csv", pd.DataFrame(trained.fitted.history))
     files.write_csv(folder / "predictions.csv", trained.predictions)
     lines: list[str] = []
     trained.fitted.network.summary(line_length=100, print_fn=lines.append)
-    lines += ["", *trained.recipe.notes, ""]
+    lines += ["", *trained.recipe.notes, "", *remarks(sealed), ""]
     files.write_text(folder / "model_summary.txt", "\n".join(lines))
 
 

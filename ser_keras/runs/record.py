@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from ser_keras import files, metrics
+from ser_keras import baselines, evaluation, files, metrics
 from ser_keras.errors import SerKerasError
 from ser_keras.metrics import Estimate, Paired, Scores
 from ser_keras.recipes import Published
@@ -137,14 +137,38 @@ class Run:
 
     @property
     def verdict(self) -> str:
-        """What the test scores say of the published value; see `metrics.verdict`."""
-        return metrics.verdict(
+        """What the test scores say of the published value; see `metrics.verdict`.
+
+        A run that is shortened, or has changed settings, says how it deviates.
+        """
+        key, reference = self.key, self.reference
+        verdict = metrics.verdict(
             self.test,
-            self.reference,
-            protocol=self.key.protocol,
-            corpus=self.key.corpus,
-            changed=bool(self.key.overrides),
+            reference,
+            protocol=key.protocol,
+            corpus=key.corpus,
+            changed=bool(key.overrides),
         )
+        on_its_corpus = reference is not None and reference.corpus in ("", key.corpus)
+        reason = evaluation.deviation(key.recipe, key.overrides, on_its_corpus)
+        return evaluation.with_reason(verdict, reason)
+
+    @property
+    def shortened(self) -> str:
+        """How many of its recipe's epochs it was allowed, "3 of 300 epochs"; "" if all."""
+        return evaluation.shortened(self.key.recipe, self.key.overrides)
+
+    @property
+    def constant_prediction(self) -> str | None:
+        """The label that the network gives every test clip; None if it gives several."""
+        return self.test.constant_prediction
+
+    @property
+    def unbeaten(self) -> tuple[str, ...]:
+        """The baselines that the network does not beat on the test clips, the best one first."""
+        scores = {name: baseline.scores for name, baseline in self.baselines.items()}
+        ranked = list(baselines.best_first({**scores, "": self.test}))  # of equals, it comes last
+        return tuple(ranked[: ranked.index("")])
 
     def to_json(self) -> dict:
         """Return the record as JSON values, in the order in which a person would read them."""
@@ -161,6 +185,7 @@ class Run:
             "folds": self.folds,
             "split_hash": self.split_hash,
             "test": self.test.to_json(),
+            "constant_prediction": self.constant_prediction,
             "validation": self.validation.to_json(),
             "by_corpus": {name: asdict(value) for name, value in self.by_corpus.items()},
             "baselines": {

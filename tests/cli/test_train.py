@@ -44,10 +44,11 @@ def test_the_main_job_trains_scores_and_tells_what_comes_next(tiny_tess, cache, 
     out, err = capsys.readouterr()
     (folder,) = (path.parent for path in results.rglob("metrics.json"))
     told = json.loads((folder / "metrics.json").read_text())
-    assert "Published accuracy 0.9000" in out
+    assert "not comparable with the published 0.9000: 4 of 300 epochs; changed settings: " in out
     assert f"accuracy {told['test']['accuracy']['value']:.4f}" in out
     assert f"Next: python Use_Our_Model.py {results / 'Test'}" in err
     assert "best so far" in err
+    assert " at most)" in err  # how long the other epochs take
     assert "val_macro_f1" in err
     laid_out = sorted(path.name for path in (results / "Test").rglob("*.wav"))
     split = pd.read_csv(folder / "split.csv")
@@ -96,10 +97,11 @@ def test_the_network_is_shown_among_the_baselines_best_first(
     best = max(run.baselines, key=lambda name: run.baselines[name].scores.uar.value)
     header = next(i for i, row in enumerate(rows) if row.startswith("test clips "))
     assert rows[header + 1].startswith(best if first == "other" else first)
-    nothing = f"The network does not beat {best}: it has learned nothing that needs a network."
-    assert (nothing in rows) is (first == "other")
+    assert any(row.startswith(f"The network does not beat {best} ") for row in rows) is (
+        first == "other"
+    )
     paired = run.baselines[best].paired
-    assert rows[-1] == (
+    assert rows[header + 2 + len(run.baselines)] == (
         f"Only the network is right on {paired.first_only} of {paired.n} clips, only {best} on "
         f"{paired.second_only} (exact McNemar test: p = {paired.p:.2g})."
     )
@@ -228,11 +230,12 @@ def test_a_killed_process_loses_only_its_epoch(tiny_tess, cache, tmp_path):
         [*argv, "--resume"],
         capture_output=True,
         text=True,
-        env=_quiet(),
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "oneDNN" not in done.stderr  # native code is silent while it starts
+    noise = ("oneDNN", "cuda", "WARNING", "0000 00:00")  # native code is silent while it starts
+    assert not any(word in done.stderr for word in noise)
     assert len(pd.read_csv(tmp_path / "run" / "history.csv")) > 3
 
 

@@ -1,6 +1,7 @@
 """`Use_Our_Model.py`: labelling and scoring of recordings, and what goes to which stream."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -44,7 +45,7 @@ def test_a_labelled_folder_gets_the_figures_of_the_run(tiny_run, test_folder, tm
     scores = tiny_run.test
     assert f"{100 * scores.accuracy.value:.2f}" in out
     assert "precision %" in out
-    assert "Published accuracy 0.9000" in out
+    assert "not comparable with the published 0.9000: 4 of 300 epochs; changed settings: " in out
     assert "training" not in err.replace("Training", "")
     assert (tmp_path / "out" / "confusion_matrix_test.png").stat().st_size > 10_000
 
@@ -87,6 +88,48 @@ def test_scores_come_with_what_the_clips_share_with_the_training_side(
     shutil.copytree(tiny_run.folder, tmp_path / "copy")  # as from a stranger: it tells no place
     use.main([str(test_folder), "--model", str(tmp_path / "copy"), "--out", str(tmp_path / "out")])
     assert f"python -m ser_keras.audit {tmp_path}/copy --data DIR" in capsys.readouterr().err
+
+
+def test_near_duplicates_of_a_run_are_known_after_its_training(
+    tiny_run, test_folder, tmp_path, cache, capsys
+):
+    run([test_folder, "--cache", cache], tiny_run, tmp_path)
+    out, err = capsys.readouterr()
+    assert shares(out)["near-duplicate"] == "0"
+    assert "Near-duplicates are not known" not in err
+
+
+@pytest.fixture
+def constant_model(monkeypatch):
+    """Every model gives the same label to every recording."""
+    from ser_keras.bundle import Bundle
+
+    stream = Bundle.stream
+
+    def constant(self, recordings):
+        for result in stream(self, recordings):
+            yield dataclasses.replace(result, label="sad")
+
+    monkeypatch.setattr(Bundle, "stream", constant)
+
+
+@pytest.mark.parametrize("words", [[], ["--unlabelled"]])
+def test_the_same_label_for_many_recordings_is_remarked(
+    tiny_run, test_folder, tmp_path, capsys, constant_model, words
+):
+    run([test_folder, *words], tiny_run, tmp_path)
+    (line,) = (x for x in capsys.readouterr().err.splitlines() if "same label" in x)
+    assert line.startswith("warning: The network gives every recording the same label (sad).")
+    assert ("Unless all of them are sad" in line) is bool(words)
+    assert line.endswith("It was limited to 4 of 300 epochs: train it in full.")
+
+
+def test_the_same_label_for_few_recordings_is_not_remarked(
+    tiny_run, test_folder, tmp_path, capsys, constant_model
+):
+    few = sorted(test_folder.rglob("*.wav"))[:3]
+    run([*few, "--unlabelled"], tiny_run, tmp_path)
+    assert "same label" not in capsys.readouterr().err
 
 
 def test_recordings_of_unknown_speakers_are_not_called_unseen(tiny_run, tmp_path, voice, capsys):

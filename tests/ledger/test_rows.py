@@ -90,5 +90,5 @@ def test_runs_that_disagree_are_counted(tmp_path):
 
 def test_a_run_with_changed_settings_is_not_comparable(tmp_path):
     run = made(tmp_path, overrides=("training.epochs=3",))
-    assert run.verdict == "not comparable"
+    assert run.verdict == "not comparable: 3 of 300 epochs"
     assert KEY.overrides == ()

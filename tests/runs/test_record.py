@@ -32,6 +32,14 @@ def test_a_record_holds_scores_with_intervals_the_protocol_and_the_published_val
     assert value["clips"]["tess"]["test"] == value["test"]["n"]
     assert value["baseline_versions"]["numpy"] == np.__version__
     assert value["command"] == tiny_run.key.command
+    assert value["constant_prediction"] == tiny_run.test.constant_prediction
+
+
+def test_records_that_are_older_than_one_of_their_derived_values_are_read(tiny_run, tmp_path):
+    value = tiny_run.to_json()
+    del value["constant_prediction"]
+    files.write_json(tmp_path / "metrics.json", value)
+    assert runs.read(tmp_path) == tiny_run
 
 
 def test_a_record_survives_json(tiny_run):
