@@ -12,7 +12,8 @@ from ser_keras.runs.experiment import (
 )
 from ser_keras.runs.key import RowKey, RunKey
 from ser_keras.runs.provenance import Environment
-from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
+from ser_keras.runs.record import SEAL, Baseline, Headline, Run, Searched, read
+from ser_keras.runs.rehearsal import check, rehearse
 
 __all__ = [
     "RUNS",
@@ -24,10 +25,13 @@ __all__ = [
     "RowKey",
     "Run",
     "RunKey",
+    "Searched",
+    "check",
     "draw",
     "fit_baselines",
     "is_training",
     "read",
+    "rehearse",
     "rewrite",
     "run",
     "suited",
