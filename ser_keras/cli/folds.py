@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ def train(
     if arguments.test_folder is not None:
         remedy = "Name one fold, such as --fold 0"
         raise SerKerasError("--test-folder", "takes the test clips of one fold", remedy)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many networks in turn
     out = arguments.out or runs.RUNS
     row = folds.train(
         recipe, index, arguments.protocol, seed=arguments.seed, out=out, options=options

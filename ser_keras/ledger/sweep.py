@@ -91,7 +91,7 @@ def plan(sweep: Sweep, places: Places) -> tuple[list[RunKey], list[Skipped]]:
     """
     for protocol in sweep.protocols:
         splits.protocols.get(protocol)
-    library = _Library(places)
+    library = Library(places)
     groups, skipped = [], []
     for name, changes in itertools.product(sweep.recipes, sweep.variants):
         published = recipes.get(name)
@@ -194,7 +194,7 @@ def fit_baselines(places: Places) -> list[Skipped]:
     This is for runs that are older than a baseline, or were made where opensmile was not installed.
     The networks are not touched: a baseline needs the split and the recordings alone.
     """
-    library, skipped = _Library(places), []
+    library, skipped = Library(places), []
     finished = storage.read(places.out)
     with contextlib.closing(console.progress(len(finished), "baselines", "run")) as bar:
         for run in finished:
@@ -234,7 +234,7 @@ def remaining(left: Sequence[RunKey], seconds: Mapping[RunKey, float], slots: in
     return sum(map(expected, left)) / max(1, min(slots, len(left)))
 
 
-class _Library:
+class Library:
     """The corpora that lie in a folder, each read once and only if it is asked for."""
 
     def __init__(self, places: Places):
@@ -261,7 +261,7 @@ class _Library:
 
 
 def _group(
-    first: RunKey, sweep: Sweep, places: Places, library: _Library
+    first: RunKey, sweep: Sweep, places: Places, library: Library
 ) -> tuple[list[RunKey], list[Skipped]]:
     """Return the runs of one recipe, corpus and protocol, seed by seed, and those of no such fold.
 
