@@ -37,6 +37,12 @@ RECORD, TABLE = "trials.json", "trials.csv"
 BEGUN, FINISHED, PRUNED, FAILED = "begun", "finished", "pruned", "failed"
 _JUDGES = 4  # number of finished trials from which on a trial may be pruned
 _WARM_UP = 0.1  # share of the epochs in which no trial is pruned
+_OTHER = {
+    "run": "another run",
+    "recipe": "other settings of the recipe",
+    "split": "other clips",
+    "ranges": "other ranges",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,9 +221,10 @@ def read(search: Search, split: Split) -> list[Trial]:
         raise SerKerasError(path, problem, "Move its folder away to search anew") from error
     for name, value in about.items():
         if before[name] != value:
-            problem = f"is the record of a search with another {name}"
+            problem = f"is the record of a search with {_OTHER[name]}"
             remedy = "Give the same command as then, or move its folder away to search anew"
             raise SerKerasError(path, problem, remedy)
+    good = good and all(trial.state != BEGUN for trial in trials[:-1])
     if not good or any(
         [*trial.settings] != keys
         or any(each.value(str(trial.settings[each.key])) is None for each in search.ranges)
@@ -273,7 +280,7 @@ def _train(
             callbacks=[watch],
         )
     except (SerKerasError, ValueError) as error:  # Keras refuses sizes with a ValueError
-        reason = str(error).strip().splitlines()[0][:200]
+        reason = str(error).strip().partition("\n")[0][:200]
         outcome = Trial(settings=settings, state=FAILED, curve=tuple(watch.curve), reason=reason)
     else:
         before = fitted.seconds_before

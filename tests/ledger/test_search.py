@@ -161,7 +161,7 @@ def test_a_search_without_a_finished_trial_is_an_error():
 def test_a_search_over_other_ranges_is_not_continued(made_search, split, tried):
     search.attempt(made_search, split, 1)
     other = dataclasses.replace(made_search, ranges=made_search.ranges[:1])
-    with pytest.raises(SerKerasError, match="is the record of a search with another ranges"):
+    with pytest.raises(SerKerasError, match="is the record of a search with other ranges"):
         search.attempt(other, split, 1)
 
 
@@ -172,6 +172,7 @@ def test_a_search_over_other_ranges_is_not_continued(made_search, split, tried):
         lambda record: record.update(trials=[3]),
         lambda record: record["trials"][0].update(state="lost"),
         lambda record: record["trials"][0].update(score="high"),
+        lambda record: record["trials"].insert(0, {**record["trials"][0], "state": "begun"}),
         lambda record: record["trials"][0].update(settings=["model.units"]),
         lambda record: record["trials"][0]["settings"].update({"model.units": "1000000"}),
         lambda record: record["trials"][0]["settings"].pop("model.units"),
