@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Sequence
 
 from ser_keras import console, files, runs
+from ser_keras.cli import train
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import Places, ranges, search, sweep
 from ser_keras.ledger.search import Search, Trial
@@ -35,6 +36,7 @@ def check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace, keys: Sequence[RunKey], places: Places) -> None:
     """Search the settings of each of the runs, one after another, and show what came out."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of many networks in turn
+    train.compute_in_order()
     library = sweep.Library(places)
     searches = []
     for key in keys:

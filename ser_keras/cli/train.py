@@ -50,9 +50,8 @@ _IN_ORDER = "--xla_gpu_deterministic_ops=true"  # for JAX, read when it first me
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     arguments = cli.parse(_parser(), argv)
-    flags = os.environ.get("XLA_FLAGS", "")
-    if not arguments.fast and _IN_ORDER not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
+    if not arguments.fast:
+        compute_in_order()
     training = "Stopped. The same command with --resume continues after the last finished epoch."
     folders = {"--cache": arguments.cache, "--out": arguments.out or files.RESULTS}
     if arguments.download:
@@ -69,6 +68,13 @@ def main(argv: list[str] | None = None) -> None:
             _explore(arguments)
         else:
             _train(arguments)
+
+
+def compute_in_order() -> None:
+    """Let JAX on a GPU give equal runs equal weights; to be called before it starts."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _IN_ORDER not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
 
 
 def _parser() -> argparse.ArgumentParser:

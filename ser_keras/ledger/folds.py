@@ -76,8 +76,8 @@ def by_fold(row: Row) -> Table:
     """Return a line for each fold, then mean and spread, then all test clips together."""
     clips, cells = _test_clips(row), []
     for run in row.runs:
-        held_out = splits.PROTOCOLS[run.key.protocol].holds_out
         tested = clips[clips["fold"] == run.key.fold]
+        held_out = [n for n in splits.PROTOCOLS[run.key.protocol].holds_out if n in tested]
         names = [console.listed(sorted(tested[name].dropna().unique()), 3) for name in held_out]
         cells.append(
             [
@@ -143,7 +143,8 @@ def write(row: Row, folder: Path) -> None:
             record |= {f"{metric}_{end}": estimate[end] for end in ("low", "high")}
         records.append(record)
     files.write_csv(folder / FOLDS, pd.DataFrame(records))
-    files.write_json(folder / SCORES, scores.to_json())
+    about = {**row.runs[0].key.to_json(), "fold": row.folds}
+    files.write_json(folder / SCORES, {"run": about, "test": scores.to_json()})
     title = f"{row.key.recipe} on {row.corpus}, {row.key.protocol}: test clips of all folds"
     pictures.confusion_matrix(scores, folder / PICTURE, title)
 

@@ -94,7 +94,8 @@ def test_what_is_written_says_the_same(row, tmp_path):
     assert list(table["fold"]) == [0, 1, 2]
     assert list(table["uar"]) == pytest.approx([0.5, 0.6, 0.7])
     written = files.read_json(tmp_path / "out" / "pooled.json")
-    assert written["confusion"] == folds.pooled(row).confusion
+    assert written["test"]["confusion"] == folds.pooled(row).confusion
+    assert written["run"] == {**row.runs[0].key.to_json(), "fold": [0, 1, 2]}
     assert (tmp_path / "out" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
 
 
