@@ -38,6 +38,7 @@ setup(
         "audit": pick("pandas scipy scikit-learn joblib"),
         "train": list(train.values()),
         "dask": pick("distributed"),
+        "search": pick("optuna"),
         "dev": list(dev.values()),
         "bench": list(requirements("requirements-bench.txt").values()),
     },

@@ -59,6 +59,7 @@ def fit(
     deterministic: bool = True,
     varied: Mapping[tuple[str, int], np.ndarray] | None = None,
     environment: dict | None = None,
+    callbacks: Sequence = (),
 ) -> Fitted:
     """Return the recipe's network, fitted on the training clips of a split.
 
@@ -74,6 +75,7 @@ def fit(
         deterministic: Whether equal runs give equal weights, at some cost in speed.
         varied: Frames of augmented waveforms, by the clip's content and the copy's number.
         environment: Description of this machine, stored with the epochs that it trains.
+        callbacks: Further callbacks as Keras has them, which may set `stop_training`.
 
     Raises:
         SerKerasError: The loss is no longer finite, or the checkpoint belongs to another network.
@@ -101,7 +103,7 @@ def fit(
     network = build(recipe)
     compile_network(network, recipe.training)
     checkpoint = _Checkpoint(network, folder / CHECKPOINT, environment or {})
-    callbacks = _callbacks(network, recipe.training)
+    callbacks = _callbacks(network, recipe.training, callbacks)
     for row in checkpoint.history:  # rebuilds what the callbacks remember, such as patience
         for callback in callbacks:
             callback.on_epoch_end(row["epoch"] - 1, row)
@@ -251,10 +253,10 @@ class Feed:
         return batches.assemble(frames, self._spec, self._normalization)
 
 
-def _callbacks(network, training: Training) -> list:
+def _callbacks(network, training: Training, further: Sequence) -> list:
     from keras.callbacks import EarlyStopping, ReduceLROnPlateau
 
-    callbacks = []
+    callbacks = [*further]
     if training.schedule == "plateau":
         plateau = training.plateau_factor, training.plateau_patience
         callbacks.append(ReduceLROnPlateau("val_loss", *plateau, min_lr=training.min_learning_rate))

@@ -57,6 +57,7 @@ OWNERS = {  # who may import what, wherever in the file, and why
     "librosa": {"augment": "pitch shift and time stretch"},
     "pooch": {"corpora": "downloads on request"},
     "opensmile": {"baselines": "functionals, where it is installed"},
+    "optuna": {"ledger": "proposes the settings of a search, where it is installed"},
     "pickle": {},
     "urllib": {},
     "requests": {},

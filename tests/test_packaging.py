@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).parents[1]
 BASE = {"numpy", "soundfile", "soxr", "ai-edge-litert", "tqdm", "filelock"}
 ABSENT = (
     "tensorflow keras jax torch pandas scipy sklearn joblib matplotlib PIL h5py librosa pooch "
-    "distributed opensmile"
+    "distributed opensmile optuna"
 ).split()
 
 pytestmark = pytest.mark.skipif(
@@ -111,6 +111,7 @@ def test_small_extras_have_the_bounds_of_the_files(metadata):
         "pandas": {"pandas"},
         "audit": {"pandas", "scipy", "scikit-learn", "joblib"},
         "dask": {"distributed"},
+        "search": {"optuna"},
     }
     for extra, names in packages.items():
         assert required(metadata, extra) == {name: bounds[name] for name in names}

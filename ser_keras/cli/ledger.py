@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from ser_keras import cli, console, engines, files, ledger, recipes, runs, splits
+from ser_keras.cli import search
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.ledger import sweep, tables
 from ser_keras.ledger.rows import grouped
@@ -26,6 +27,9 @@ examples:
   python -m ser_keras.ledger run --recipe attention-three-corpora --corpus ravdess+savee+tess \\
       --protocol corpus --fold all
       Several corpora as one: tested on each, trained on the others.
+  python -m ser_keras.ledger run --recipe attention-tess --protocol speaker --search 30 \\
+      --range training.learning_rate=1e-4..1e-2 --range model.units=32,64,128
+      30 settings are tried on validation clips; the best one is scored on the test clips.
   python -m ser_keras.ledger run --recipe attention-tess --vary model.dropout 0.1 0.3 0.5
       A changed system has a folder of its own, and no row in the tables.
 
@@ -87,6 +91,21 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar=("KEY", "VALUE"),
         help="change a setting to each of these values; several are combined",
+    )
+    run.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        help="try N settings of each run on its validation clips, one after another, and score the "
+        "test clips with the best one alone. The same command resumes",
+    )
+    run.add_argument(
+        "--range",
+        action="append",
+        default=[],
+        metavar="KEY=VALUES",
+        help="values that a search tries, as 1e-4..1e-2 or 32,64,128 (default: the learning rate, "
+        "sizes and dropout around those of the recipe)",
     )
     fit = actions.add_parser(
         "baselines",
@@ -164,6 +183,12 @@ def _run(arguments: argparse.Namespace) -> None:
     places = _places(arguments)
     if arguments.jobs < 1:
         raise SerKerasError("--jobs", "is below 1", "Give a number of runs")
+    search.check(arguments)
+    if arguments.search is not None:
+        keys, skipped = sweep.plan(_sweep(arguments), places)
+        search.run(arguments, keys, places)
+        _exit_if(skipped)
+        return
     if arguments.jobs > 1 and not arguments.dask:
         _share_cores(arguments.jobs)
     keys, skipped = sweep.plan(_sweep(arguments), places)
@@ -200,6 +225,7 @@ def _show(arguments: argparse.Namespace) -> None:
             tables.pooled,
             tables.baselines,
             tables.corrections,
+            tables.scored,
         )
     ]
     console.show("\n\n".join(table.text() for table in made if table.rows))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras import cli, console, corpora, files, recipes, splits
 from ser_keras.bundle import remember_latest
-from ser_keras.cli import listing
+from ser_keras.cli import folds, listing
 from ser_keras.errors import SerKerasError
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ examples:
       TESS from anywhere below ~/downloads; an error if it is not there.
   python Emotion_Recognition.py --recipe attention-tess-corrected --protocol speaker
       The score with a test speaker who was never heard in training.
+  python Emotion_Recognition.py --protocol speaker --fold all
+      Each speaker, or group of speakers, tested once, and the folds shown together.
   python Emotion_Recognition.py --test-folder Test
       Also lay the test clips out in the folder Test, for: python Use_Our_Model.py Test
   python Emotion_Recognition.py --set training.learning_rate=1e-3 --set model.dropout=0.3
@@ -52,9 +54,8 @@ _IN_ORDER = "--xla_gpu_deterministic_ops=true"  # for JAX, read when it first me
 def main(argv: list[str] | None = None) -> None:
     """Run the command line `argv` (None: that of the process)."""
     arguments = cli.parse(_parser(), argv)
-    flags = os.environ.get("XLA_FLAGS", "")
-    if not arguments.fast and _IN_ORDER not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
+    if not arguments.fast:
+        compute_in_order()
     training = "Stopped. The same command with --resume continues after the last finished epoch."
     folders = {"--cache": arguments.cache, "--out": arguments.out or files.RESULTS}
     if arguments.download:
@@ -71,6 +72,13 @@ def main(argv: list[str] | None = None) -> None:
             _explore(arguments)
         else:
             _train(arguments)
+
+
+def compute_in_order() -> None:
+    """Let JAX on a GPU give equal runs equal weights; to be called before it starts."""
+    flags = os.environ.get("XLA_FLAGS", "")
+    if _IN_ORDER not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} {_IN_ORDER}".strip()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +113,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"{', '.join(splits.PROTOCOLS)} (default: paper; for your own recordings speaker, "
         "if there are three speakers of every emotion, else random)",
     )
-    what.add_argument("--fold", type=int, default=0, metavar="N", help="fold of the protocol")
+    what.add_argument(
+        "--fold",
+        type=folds.number_or_all,
+        default=0,
+        metavar="N",
+        help="fold of the protocol; all trains every fold and shows them together",
+    )
     what.add_argument("--seed", type=int, default=0, metavar="N", help="seed of all random draws")
     what.add_argument("--epochs", metavar="N", help="short for --set training.epochs=N")
     what.add_argument(
@@ -119,7 +133,9 @@ def _parser() -> argparse.ArgumentParser:
         "--fast", action="store_true", help="train faster; equal runs may then differ a little"
     )
     where = parser.add_argument_group("where things are written")
-    where.add_argument("--out", type=Path, metavar="DIR", help="run folder")
+    where.add_argument(
+        "--out", type=Path, metavar="DIR", help="run folder; with --fold all, of all runs"
+    )
     where.add_argument(
         "--test-folder", type=Path, metavar="DIR", help="also link the test clips there"
     )
@@ -185,6 +201,9 @@ def _train(arguments: argparse.Namespace) -> None:
         fresh=arguments.fresh,
         cache=arguments.cache,
     )
+    if arguments.fold == folds.ALL:
+        folds.train(recipe, index, arguments, options)
+        return
 
     def lay_out(split: splits.Split) -> None:
         resumed = arguments.resume and arguments.test_folder and arguments.test_folder.exists()

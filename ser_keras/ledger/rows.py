@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ser_keras import console, metrics, splits
 from ser_keras.evaluation import with_evidence
 from ser_keras.ledger import storage
-from ser_keras.runs import RowKey, Run
+from ser_keras.runs import RowKey, Run, RunKey
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,28 @@ class Row:
             statistics.fmean(value(run) for run in self.runs if run.key.fold == fold)
             for fold in self.folds
         ]
+
+
+def settings_scored(runs: Sequence[Run], key: RunKey) -> int:
+    """Return how many settings of a recipe have been scored on the test clips of a run.
+
+    Counted are the finished runs of the same recipe, corpus, protocol and fold with other changed
+    settings, and the run itself. Where the seed draws the test clips, only its own seed counts.
+
+    Args:
+        runs: Finished runs, such as all of results/runs. What was removed from there is not known.
+        key: The run.
+    """
+    drawn = splits.PROTOCOLS[key.protocol].drawing in ("authors", "stratified")
+    seeds = (key.seed,) if drawn else {run.key.seed for run in runs}
+    alike = {
+        run.key.overrides
+        for run in runs
+        if (run.key.recipe, run.key.corpus) == (key.recipe, key.corpus)
+        and (run.key.protocol, run.key.fold) == (key.protocol, key.fold)
+        and run.key.seed in seeds
+    }
+    return len(alike | {key.overrides})
 
 
 def rows(folder: Path = storage.LEDGER) -> list[Row]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ser_keras import console, metrics, recipes, splits
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import storage
-from ser_keras.ledger.rows import Row
+from ser_keras.ledger.rows import Row, settings_scored
 from ser_keras.runs import Run
 
 if TYPE_CHECKING:
@@ -163,6 +163,20 @@ def corrections(rows: Iterable[Row]) -> Table:
         if tests:
             cells.append([key.recipe, row.corpus, key.protocol, *_tests(tests)])
     return Table(header, cells)
+
+
+def scored(rows: Iterable[Row]) -> Table:
+    """Return the runs on whose test clips several settings were scored, or that a search chose."""
+    every = [run for row in rows for run in row.runs]
+    header = ("system", "corpus", "protocol", "fold", "seed", "settings tried on validation clips")
+    cells = []
+    for run in every:
+        number = settings_scored(every, run.key)
+        if number > 1 or run.searched is not None:
+            tried = "" if run.searched is None else str(run.searched.trials)
+            names = [*run.key.row, str(run.key.fold), str(run.key.seed)]
+            cells.append([*names, tried, str(number), f"{run.test.uar.value:.4f}"])
+    return Table((*header, "settings scored on these test clips", "UAR"), cells)
 
 
 def machines(pairs: Iterable[tuple[Run, Run]]) -> Table:

@@ -13,7 +13,8 @@ from ser_keras.runs.experiment import (
 )
 from ser_keras.runs.key import RowKey, RunKey
 from ser_keras.runs.provenance import Environment
-from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
+from ser_keras.runs.record import SEAL, Baseline, Headline, Run, Searched, read
+from ser_keras.runs.rehearsal import check, rehearse
 from ser_keras.runs.remarks import remarks
 
 __all__ = [
@@ -26,11 +27,14 @@ __all__ = [
     "RowKey",
     "Run",
     "RunKey",
+    "Searched",
+    "check",
     "draw",
     "emotions_of",
     "fit_baselines",
     "is_training",
     "read",
+    "rehearse",
     "remarks",
     "rewrite",
     "run",

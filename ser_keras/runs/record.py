@@ -64,6 +64,20 @@ class Baseline:
         return cls(scores, None if paired is None else Paired(**paired))
 
 
+@dataclass(frozen=True)
+class Searched:
+    """How the settings of a run were chosen by a search.
+
+    Args:
+        trials: Number of settings that were tried on the validation clips.
+        scored: Number of settings of the recipe that have been scored on the test clips of the run,
+            its own among them.
+    """
+
+    trials: int
+    scored: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A finished run: what it is, what it reached, and what made it.
@@ -91,6 +105,7 @@ class Run:
         environments: Where its epochs were trained, in order; several if the run was resumed in
             another environment.
         repeat: 0 for the run that counts; 1, 2, ... for the same run made again elsewhere.
+        searched: How its settings were chosen, if a search chose them.
         folder: Where the record was read from; not part of the record.
     """
 
@@ -114,6 +129,7 @@ class Run:
     pretrained: int = 0
     environments: tuple[Environment, ...]
     repeat: int = 0
+    searched: Searched | None = None
     folder: Path = field(compare=False)
 
     @property
@@ -204,6 +220,7 @@ class Run:
             "pretrained": self.pretrained,
             "environment": first,
             "resumed_in": others,
+            **({} if self.searched is None else {"searched": asdict(self.searched)}),
         }
 
     @classmethod
@@ -242,6 +259,7 @@ class Run:
                     },
                     "published": tuple(Published(**each) for each in value["published"]),
                     "environments": tuple(Environment(**each) for each in environments),
+                    "searched": Searched(**value["searched"]) if "searched" in value else None,
                     "folder": folder,
                 }
             )

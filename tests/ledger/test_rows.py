@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from ser_keras import ledger, splits
-from ser_keras.ledger.rows import grouped
+from ser_keras.ledger.rows import grouped, settings_scored
 from tests.ledger.made import KEY, made
 
 
@@ -92,3 +92,21 @@ def test_a_run_with_changed_settings_is_not_comparable(tmp_path):
     run = made(tmp_path, overrides=("training.epochs=3",))
     assert run.verdict == "not comparable: 3 of 300 epochs"
     assert KEY.overrides == ()
+
+
+def test_settings_are_counted_that_were_scored_on_the_same_test_clips(tmp_path):
+    changed = [("model.dropout=0.1",), ("model.dropout=0.3",)]
+    runs = [made(tmp_path, protocol="speaker", overrides=change) for change in ((), *changed)]
+    runs.append(made(tmp_path, protocol="speaker", overrides=changed[0], seed=1))  # counted already
+    runs.append(made(tmp_path, protocol="speaker", overrides=("model.units=8",), fold=1))
+    runs.append(made(tmp_path, protocol="text", overrides=("model.units=16",)))
+    runs.append(made(tmp_path, recipe="mean-mfcc-lstm", protocol="speaker"))
+    assert settings_scored(runs, runs[0].key) == 3
+    assert settings_scored(runs[1:], runs[0].key) == 3  # the run itself counts
+    assert settings_scored(runs, runs[-1].key) == 1
+
+
+def test_where_the_seed_draws_the_test_clips_other_seeds_are_not_counted(tmp_path):
+    changes = [((), 0), (("model.dropout=0.1",), 0), (("model.dropout=0.3",), 1)]
+    runs = [made(tmp_path, overrides=change, seed=seed) for change, seed in changes]
+    assert settings_scored(runs, runs[0].key) == 2

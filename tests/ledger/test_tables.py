@@ -7,6 +7,8 @@ import pytest
 from ser_keras import ledger, recipes
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import tables
+from ser_keras.ledger.rows import grouped
+from ser_keras.runs import Searched
 from tests.ledger.made import headline, made, mislabelled
 
 RENAMED = {
@@ -213,3 +215,22 @@ def test_every_published_system_is_explained():
     published = [name for name in recipes.names() if not recipes.get(name).corrects]
     assert [row[0] for row in table.rows] == [f"`{name}`" for name in published]
     assert all(all(row) for row in table.rows)
+
+
+def test_the_number_of_settings_that_were_scored_stands_beside_the_figure(tmp_path):
+    runs = [
+        made(tmp_path, protocol="speaker", uar=0.5),
+        made(tmp_path, protocol="text", uar=0.6),
+        made(
+            tmp_path,
+            protocol="speaker",
+            uar=0.7,
+            overrides=("model.dropout=0.1",),
+            searched=Searched(trials=20, scored=2),
+        ),
+    ]
+    table = tables.scored(grouped(runs, changed=True))
+    assert table.rows == [
+        ["attention-tess", "tess", "speaker", "0", "0", "", "2", "0.5000"],
+        ["attention-tess+dropout=0.1", "tess", "speaker", "0", "0", "20", "2", "0.7000"],
+    ]

@@ -48,6 +48,19 @@ def test_a_record_survives_json(tiny_run):
     assert runs.read(tiny_run.folder) == tiny_run
 
 
+def test_a_record_says_how_a_search_chose_its_settings(tiny_run, tmp_path):
+    assert "searched" not in tiny_run.to_json()
+    searched = runs.Searched(trials=20, scored=3)
+    run = dataclasses.replace(tiny_run, searched=searched, folder=tmp_path)
+    run.write()
+    assert runs.read(tmp_path) == run
+    assert runs.read(tmp_path).searched == searched
+    for wrong in ({"trials": 20}, {"trials": "many", "scored": 3}, None, 3):
+        value = {**run.to_json(), "searched": wrong}
+        with pytest.raises(SerKerasError, match="is not a record as this version writes it"):
+            Run.from_json(value, tmp_path)
+
+
 def test_the_environment_names_no_person_and_no_machine(tiny_run):
     text = (tiny_run.folder / "metrics.json").read_text()
     for private in (platform.node(), str(tiny_run.folder)):
