@@ -8,6 +8,7 @@ from ser_keras.corpora._labels import read_labels
 from ser_keras.corpora._names import Guesses, guess, guesses, read_names
 from ser_keras.corpora._recordings import recordings
 from ser_keras.corpora._registry import get, names
+from ser_keras.corpora._spellings import first_spellings, wording
 from ser_keras.corpora._tables import Table, composed, read_table, read_text
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "choose",
     "composed",
     "download",
+    "first_spellings",
     "get",
     "guess",
     "guesses",
@@ -33,4 +35,5 @@ __all__ = [
     "read_table",
     "read_text",
     "recordings",
+    "wording",
 ]
