@@ -250,7 +250,7 @@ def test_temporary_files_of_libraries_lie_beside_the_result_and_are_removed(tmp_
 
 @pytest.mark.parametrize("number", [errno.EBUSY, errno.ETXTBSY, errno.EXDEV])
 def test_a_file_that_cannot_be_replaced_is_one_sentence(tmp_path, monkeypatch, number):
-    monkeypatch.setattr(os, "replace", refuse(number))  # of a file that a container mounts by itself
+    monkeypatch.setattr(os, "replace", refuse(number))  # as a container mounts one file
     with pytest.raises(SerKerasError, match="is in use, or mounted as a disk of its own"):
         files.write_text(tmp_path / "a.txt", "a")
     assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from ser_keras import console
 from ser_keras.corpora._corpus import Parsed
@@ -89,7 +90,8 @@ def with_one_spelling(root: str | os.PathLike, placed: Mapping[str, Parsed]) -> 
             _warn_once(f"In {root}, {note}.")
         for path, clip in clips.items():
             if (name := getattr(clip, column)) in first:
-                clips[path] = replace(clip, **{column: first[name]})
+                change: dict[str, Any] = {column: first[name]}
+                clips[path] = replace(clip, **change)
     return clips
 
 
