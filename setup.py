@@ -37,7 +37,7 @@ setup(
         "pandas": pick("pandas"),  # for Bundle.predict, which returns a DataFrame
         "audit": pick("pandas scipy scikit-learn joblib"),
         "train": list(train.values()),
-        "dask": pick("distributed"),
+        "dask": pick("distributed tornado jinja2"),
         "search": pick("optuna"),
         "dev": list(dev.values()),
         "bench": list(requirements("requirements-bench.txt").values()),

@@ -98,7 +98,7 @@ def refused(subject: str, value: object, accepted: str) -> SerKerasError:
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-FAILING = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO)
+FAILING = (errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT)
 UNSUPPORTED = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 ELSEWHERE = "Choose a folder that you may write to"
 _DISK = (
@@ -115,6 +115,11 @@ _DISK = (
         "Choose a folder on another disk",
     ),
     (FAILING, "its disk, or the connection to it, has failed", "Check it, and try again"),
+    (
+        (errno.EBUSY, errno.ETXTBSY, errno.EXDEV),
+        "is in use, or mounted as a disk of its own",
+        "Close what uses it, or choose another place",
+    ),
     ((errno.ENAMETOOLONG,), "its name is too long", "Choose a shorter one"),
 )
 

@@ -9,6 +9,7 @@ folder that the process was started in.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -250,7 +251,8 @@ def _acquire(path: str | os.PathLike, timeout: float):
     try:
         lock_file.acquire(timeout=timeout)
     except OSError as error:
-        if error.errno not in errors.UNSUPPORTED:
+        # the last two are answers of network disks, and of folders of a virtual machine's host
+        if error.errno not in (*errors.UNSUPPORTED, errno.EINVAL, errno.ENOTTY):
             raise
         _warn_of_locks(Path(path).absolute().parent)
     return lock_file

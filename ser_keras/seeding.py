@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
+_DEFAULTS = {
+    "floatx": "float32",
+    "dtype_policy": "float32",
+    "epsilon": 1e-7,
+    "image_data_format": "channels_last",
+}
+overruled: dict[str, str] = {}  # settings of Keras, as `start_backend` met them and put them right
+
 
 def stream(seed: int, *key: object) -> np.random.Generator:
     """Return the random generator that belongs to a seed and a use.
@@ -75,10 +83,12 @@ def start_backend():
     floats = {keras.config.floatx(), keras.config.dtype_policy().name} - {"float32"}
     if floats:
         console.warn(f"Keras is set to {', '.join(sorted(floats))}; networks here use float32.")
-    keras.config.set_floatx("float32")
-    keras.config.set_dtype_policy("float32")
-    keras.config.set_epsilon(1e-7)
-    keras.config.set_image_data_format("channels_last")
+    for name, value in _DEFAULTS.items():
+        setting = getattr(keras.config, name)()
+        setting = getattr(setting, "name", setting)  # of a policy
+        if setting != value:
+            overruled[name] = str(setting)
+            getattr(keras.config, f"set_{name}")(value)
     return keras
 
 

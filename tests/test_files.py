@@ -159,7 +159,7 @@ def test_a_lock_keeps_two_processes_from_losing_a_write(tmp_path):
     assert json.loads(path.read_text()) == {"n": 100}
 
 
-UNSUPPORTED = [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
+UNSUPPORTED = [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY]
 
 
 def refuse(number):
@@ -253,3 +253,11 @@ def test_temporary_files_of_libraries_lie_beside_the_result_and_are_removed(tmp_
         assert file.name.startswith(str(folder))
     assert tempfile.gettempdir() == usual
     assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.ETXTBSY, errno.EXDEV])
+def test_a_file_that_cannot_be_replaced_is_one_sentence(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(os, "replace", refuse(number))  # as a container mounts one file
+    with pytest.raises(SerKerasError, match="is in use, or mounted as a disk of its own"):
+        files.write_text(tmp_path / "a.txt", "a")
+    assert list(tmp_path.iterdir()) == []

@@ -110,7 +110,7 @@ def test_small_extras_have_the_bounds_of_the_files(metadata):
         None: BASE,
         "pandas": {"pandas"},
         "audit": {"pandas", "scipy", "scikit-learn", "joblib"},
-        "dask": {"distributed"},
+        "dask": {"distributed", "jinja2", "tornado"},
         "search": {"optuna"},
     }
     for extra, names in packages.items():

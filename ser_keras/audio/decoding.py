@@ -23,6 +23,7 @@ MAX_DECODED = 1_400_000_000  # samples of all channels; 4 h of stereo at 48 kHz
 
 _FORMATS = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF, W64"
 _CONVERT = "Convert it, for instance with: ffmpeg -i <file> <file>.wav"
+_NEW_HEADER = "Give it a header, for instance with: ffmpeg -f s16le -ar <rate> -i <file> <file>.wav"
 AGAIN = "Fetch or record it again"
 
 BLOCK_FRAMES = 1 << 20  # the length that a header promises is never allocated at once
@@ -89,8 +90,10 @@ def opened(file: File, name: str | None = None) -> Iterator[Source]:
             notes.append("its header was never finished, so it was read to its end")
         elif header.is_cut(sound.extra_info):
             raise cut_off(name)
-        elif (left := header.seconds_left(sound.extra_info, size)) > 1:
-            notes.append(f"its header promises less than it holds: {left:.0f} s may be missing")
+        else:
+            left = header.seconds_left(sound.extra_info, size)
+            if left > min(1, sound.frames / sound.samplerate / 4):  # tags are shorter
+                notes.append(f"its header promises less than it holds: {left:.1f} s may be missing")
         try:
             frames = sound.frames
             if frames > _UNKNOWN_FRAMES:  # FLAC that was written to a pipe, or never finished
@@ -134,6 +137,9 @@ def _finished(name: str, target: Any, size: int, stack: contextlib.ExitStack) ->
         except OSError as error:
             problem = f"cannot be read ({error.strerror})"
             raise SerKerasError(name, problem, "Check its permissions") from error
+    if header.is_blank(stream):
+        problem = "begins with zeros in place of a header: the recorder may not have finished it"
+        raise SerKerasError(name, problem, _NEW_HEADER)
     patches = header.missing_sizes(stream, size)
     return _Decoder(name, _Stream(stream, patches), was_unfinished=True) if patches else None
 
@@ -213,8 +219,8 @@ class _Decoder:
             self.target.seek(0)
         try:
             sound = soundfile.SoundFile(self.target)
-            if sound.frames > _UNKNOWN_FRAMES:
-                # soundfile seeks after each read, which fails at the end of such a FLAC
+            if sound.frames > _UNKNOWN_FRAMES or sound.subtype.startswith("DWVW"):
+                # soundfile seeks after each read, which fails at the end of such a FLAC and in DWVW
                 sound.seekable = lambda: False
             return sound
         except soundfile.LibsndfileError as error:

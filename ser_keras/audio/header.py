@@ -14,6 +14,7 @@ _OGG_CUT = "Ogg: Junk after the last page.", "Ogg : Junk after the last page."
 _PLACEHOLDER = 0x7F000000  # bytes; programs that write to a pipe promise as much (ffmpeg, SoX)
 _SLACK_BYTES = 64  # some programs promise the size of the file instead of that of its data
 _UNKNOWN = b"\xff" * 4  # a size that stands for "to the end of the file"
+_NO_SIZE = re.compile(r"^data *: 0$", re.MULTILINE)  # in a W64, which libsndfile reads to its end
 _REPAIRED = "wasn't closed properly"  # libsndfile itself reads a WAV of RIFF size 8 to its end
 _MAX_CHUNKS = 1_000  # no file has as many; without a limit, a list of empty chunks takes minutes
 
@@ -35,7 +36,8 @@ def is_cut(log: str) -> bool:
 def was_repaired(log: str) -> bool:
     """Return whether libsndfile logged, on opening, that it reads beyond an unfinished header."""
     sizes = _SIZES.findall(log)
-    return _REPAIRED in log or any(promised == "0" != present for promised, present in sizes)
+    is_empty = any(promised == "0" != present for promised, present in sizes)
+    return _REPAIRED in log or is_empty or _NO_SIZE.search(log) is not None
 
 
 def seconds_left(log: str, size: int) -> float:
@@ -52,6 +54,12 @@ def seconds_left(log: str, size: int) -> float:
     if place is None or pace is None:
         return 0.0
     return (size - int(place[1])) / max(1, int(pace[1]))
+
+
+def is_blank(stream: Any) -> bool:
+    """Return whether a file begins with zeros: a recorder kept the place for its header."""
+    stream.seek(0)
+    return not stream.read(16).strip(b"\0")
 
 
 def missing_sizes(stream: Any, size: int) -> list[tuple[int, bytes]]:

@@ -179,7 +179,10 @@ def hear_samples(
                 block = np.array(part, dtype=np.float32, order="C")
             yield block if full == 1 else (block - np.float32(zero)) / np.float32(full)
 
-    source = Source(name, rate_in, channels, len(array), blocks)
+    notes: tuple[str, ...] = ()
+    if array.dtype == np.int32 and -(1 << 23) <= array.min(initial=0) <= array.max() < 1 << 23:
+        notes = ("its samples use 24 of 32 bits: multiply them by 256 if they have 24",)
+    source = Source(name, rate_in, channels, len(array), blocks, notes)
     return _sound(source, sample_rate, offset, duration)
 
 
@@ -252,6 +255,8 @@ def _sound(source: Source, sample_rate: int | None, offset: float, duration: flo
     _check_level(name, mix.level)
     if mix.level > FULL_LEVEL:
         notes.append(f"its samples reach {mix.level:.1f}, and full scale is 1: check its export")
+    if mix.low >= 0 or mix.high <= 0:
+        notes.append("its samples are all on one side of 0, which is silence: check its export")
     return Sound(samples, source.frames / rate, tuple(notes))
 
 
@@ -334,7 +339,7 @@ class _Mix:
     """
 
     def __init__(self, channel: int | None = None):
-        self.level = np.float32(0)  # of the mono samples
+        self.low, self.high = np.float32(np.inf), np.float32(-np.inf)  # of the mono samples
         self._channel = channel
         self._frames = 0
         self._sums = self._products = np.zeros(1)
@@ -354,8 +359,13 @@ class _Mix:
                 self._sums = self._sums + few.sum(axis=0, dtype=np.float64)
                 self._products = self._products + few.T @ few
         # `np.maximum` passes NaN on, `max` does not
-        self.level = np.maximum(self.level, np.maximum(mono.max(), -mono.min()))
+        self.low, self.high = np.minimum(self.low, mono.min()), np.maximum(self.high, mono.max())
         return mono
+
+    @property
+    def level(self) -> np.floating:
+        """The largest distance of the mono samples from 0."""
+        return np.maximum(self.high, -self.low)
 
     @property
     def cancels(self) -> bool:

@@ -13,6 +13,9 @@ MAX_FOLDERS = 20_000  # so that a search of a home folder, named by mistake, end
 _READ = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
 _READ |= {".au", ".snd", ".caf", ".w64", ".rf64"}
 _REFUSED = {".m4a", ".aac", ".wma", ".amr", ".webm"}  # listed, so that an error names such files
+# Folders of the system, which are hidden where they were made: bins, thumbnails, repaired files.
+_SYSTEM = {"$recycle.bin", "recycler", "#recycle", "@eadir", "lost+found", "__macosx"}
+_SYSTEM |= {"system volume information"}
 SUFFIXES = frozenset(_READ | _REFUSED)  # of the files that `walk` returns
 
 
@@ -27,8 +30,8 @@ def walk(
     """Return the sound files below a folder, and what was left out.
 
     Hidden files and folders, whose names begin with a dot, are no part of it: macOS puts a
-    `._x.wav` beside each x.wav of an archive. Links to files and folders are followed; each folder
-    is visited once, so that loops end.
+    `._x.wav` beside each x.wav of an archive. Nor are bins and other folders of the system. Links
+    to files and folders are followed; each folder is visited once, so that loops end.
 
     Args:
         root: Folder to search.
@@ -36,7 +39,8 @@ def walk(
 
     Returns:
         The files by their suffix, relative to `root`, with "/" between parts, sorted; and folders
-        that cannot be opened or lie below level `MAX_DEPTH`, and names that are not Unicode.
+        that cannot be opened or lie below level `MAX_DEPTH`, links that may be folders but lead
+        nowhere, and names that are not Unicode.
 
     Raises:
         SerKerasError: There are more than `max_folders` folders.
@@ -61,7 +65,7 @@ def walk(
 
     for folder, below, names in os.walk(root, onerror=refuse, followlinks=True):
         at = relative(folder)
-        visible = [name for name in sorted(below) if name[0] != "."]
+        visible = [n for n in sorted(below) if n[0] != "." and n.casefold() not in _SYSTEM]
         below[:] = [name for name in visible if is_new(os.path.join(folder, name))]
         if len(visited) > max_folders:
             problem = f"holds more than {max_folders} folders"
@@ -70,8 +74,13 @@ def walk(
             reason = f"lies below {MAX_DEPTH} levels of folders and is not searched"
             skipped += [Skipped(f"{at}/{name}", reason) for name in below]
             below.clear()
-        for name in filter(is_named_as_sound, names):
-            path = name if at == "." else f"{at}/{name}"
+        for name in names:
+            path, file = name if at == "." else f"{at}/{name}", os.path.join(folder, name)
+            if not is_named_as_sound(name):
+                # a folder, perhaps, of a disk that is not there now
+                if name[0] != "." and os.path.islink(file) and not os.path.exists(file):
+                    skipped.append(Skipped(path, "is a link that leads nowhere"))
+                continue
             try:
                 path.encode()
                 paths.append(path)

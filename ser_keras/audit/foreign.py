@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ser_keras import console, corpora, files
-from ser_keras.audit import clips, lists, spellings
+from ser_keras.audit import clips, lists
 from ser_keras.errors import SerKerasError
 from ser_keras.splits import ROLES
 
@@ -352,10 +352,15 @@ def _labelled(table: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
             table[column] = pd.array([values.get(path) for path in table["path"]], "string")
             names = ", ".join(f"{name} ({n})" for name, n in corpus_sizes.items())
             notes.append(f"{column.capitalize()}s read from names, as in the corpus {names}")
-    table["text"] = table["text"].map(spellings.wording, na_action="ignore").replace("", pd.NA)
+    table["text"] = table["text"].map(corpora.wording, na_action="ignore").replace("", pd.NA)
     table["speaker"] = table["speaker"].str.strip().replace("", pd.NA)
     for column, noun in (("speaker", "speaker"), ("text", "text"), ("corpus", "corpus name")):
-        table[column] = spellings.as_one(table[column].astype("string"), noun, notes)
+        names = table[column].dropna()
+        first, note = corpora.first_spellings(names, noun)
+        if note:
+            notes.append(note)
+            names = names.map(lambda name, first=first: first.get(name, name))
+        table[column] = names.reindex(table.index).astype("string")
     identities = [
         clips.identity(*by_name[path])
         if path in by_name

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import corpora
+from ser_keras import audio, corpora
 from ser_keras.errors import SerKerasError
 from ser_keras.splits import ROLES
 
@@ -105,7 +105,8 @@ def _clips(content: object) -> list[dict] | None:
     """Return an object for each clip, or None if the content is no list of clips.
 
     SpeechBrain and EmoBox write {id: {"wav": path, ...}}. Others write a list, of objects or of
-    paths, an object with one such value ({"data": [...]}), or one with a value for each side.
+    paths, an object with one such value ({"data": [...]}), one with a value for each side, one
+    with a value for each column, as pandas does, or {path: emotion}.
     """
     if isinstance(content, list):
         items = [{"path": item} if isinstance(item, str) else item for item in content]
@@ -118,6 +119,13 @@ def _clips(content: object) -> list[dict] | None:
         if None in sides.values():
             return None
         return [{**item, "role": key} for key, items in sides.items() for item in items or ()]
+    if (columns := _columns(content)) is not None:
+        return columns
+    if len(content) > 1 and all(isinstance(value, str) for value in content.values()):
+        if all(map(audio.is_named_as_sound, content.values())):
+            return [{"id": key, "path": value} for key, value in content.items()]
+        named = all(map(audio.is_named_as_sound, content))
+        return [{"path": key, "emotion": word} for key, word in content.items()] if named else None
     if all(isinstance(value, dict) for value in content.values()):
         is_one_list = len(content) == 1 and (inner := _clips(next(iter(content.values()))))
         return inner if is_one_list else [{"id": key, **item} for key, item in content.items()]
@@ -126,12 +134,32 @@ def _clips(content: object) -> list[dict] | None:
     return None
 
 
+def _columns(content: dict) -> list[dict] | None:
+    """Return the rows of a table that was written column by column, or None if it was not."""
+    header, rows = content.get("columns"), content.get("data")
+    if isinstance(header, list) and isinstance(rows, list):
+        is_table = all(isinstance(row, list) and len(row) == len(header) for row in rows)
+        return [dict(zip(map(str, header), row, strict=True)) for row in rows] if is_table else None
+    values = list(content.values())
+    if len(values) > 1 and all(isinstance(value, dict) and value for value in values):
+        if not all(str(key).isdigit() for value in values for key in value):
+            return None
+        numbers = dict.fromkeys(key for value in values for key in value)
+        return [{name: value.get(n) for name, value in content.items()} for n in numbers]
+    if len(values) > 1 and all(isinstance(value, list) for value in values):
+        scalars = not any(isinstance(cell, (dict, list)) for value in values for cell in value)
+        if scalars and len({len(value) for value in values}) == 1:
+            return [dict(zip(content, row, strict=True)) for row in zip(*values, strict=True)]
+    return None
+
+
 def _plain(item: dict) -> dict[str, str]:
-    """Return the values that are text or numbers; of {"file": path, "start": n} each value."""
+    """Return the values that are text or numbers; of {"file": path, "start": n} both."""
     plain = {}
     for key, value in item.items():
-        if isinstance(value, dict) and isinstance(value.get("file"), str):
-            plain[key] = value["file"]
+        places = (value.get(k) for k in ("file", "path")) if isinstance(value, dict) else ()
+        if place := next((place for place in places if isinstance(place, str)), None):
+            plain[key] = place
             value, key = value.get("start"), "start"
         if isinstance(value, str) and value.strip():
             plain[key] = value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import os
 import shlex
 import sys
@@ -23,11 +24,8 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     What other programs have left in the environment is set right before a library reads it: the
     drawing backend of a notebook, and the start-up notes of TensorFlow.
     """
-    for number in (
-        0,
-        1,
-        2,
-    ):  # a file opened later must not become the standard error of native code
+    for number in range(3):
+        # a file that is opened later must not become the standard error of native code
         try:
             os.fstat(number)
         except OSError:
@@ -35,7 +33,13 @@ def parse(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.N
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["MPLBACKEND"] = "agg"  # pictures need no screen
     with exit_codes("Stopped."):
-        return parser.parse_args(argv)
+        printed = io.StringIO()  # argparse would pass over a help text that cannot be printed
+        try:
+            with contextlib.redirect_stdout(printed):
+                return parser.parse_args(argv)
+        finally:
+            if printed.getvalue():
+                console.show(printed.getvalue().removesuffix("\n"))
 
 
 def command(script: str, *words: str) -> str:

@@ -178,7 +178,8 @@ def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Predi
     for result in bundle.stream(recordings):
         if isinstance(result, Skipped):
             if strict or len(recordings) == 1:
-                raise SerKerasError(result.path, result.reason, "Give a recording of speech")
+                remedy = getattr(result, "remedy", "") or "Give a recording of speech"
+                raise SerKerasError(result.path, result.reason, remedy)
             skipped.append(result)
             console.warn(f"skipped {result}")
         else:

@@ -9,6 +9,7 @@ from ser_keras.corpora._names import Guesses, guess, guesses, read_names
 from ser_keras.corpora._places import known_places, recall_places, remember_places
 from ser_keras.corpora._recordings import recordings
 from ser_keras.corpora._registry import get, names
+from ser_keras.corpora._spellings import first_spellings, wording
 from ser_keras.corpora._tables import Table, composed, read_table, read_text
 from ser_keras.corpora.folder import is_own, own, own_name
 
@@ -24,6 +25,7 @@ __all__ = [
     "choose",
     "composed",
     "download",
+    "first_spellings",
     "get",
     "guess",
     "guesses",
@@ -43,4 +45,5 @@ __all__ = [
     "recordings",
     "remember_places",
     "root_of",
+    "wording",
 ]

@@ -82,14 +82,17 @@ _EMOTION_OF = {word: emotion for emotion, words in _SPELLINGS.items() for word i
 # it makes another label: not_angry, very_sad, female_happy.
 _VOICES = {"oaf", "yaf", "ada", "ben"}
 
-# In `<voice>_<word>_<emotion>` these words are no spoken word, but change the emotion. None of them
-# is a word of TESS.
+# In `<voice>_<word>_<emotion>` these words are no spoken word, but change the emotion, in English
+# and its neighbours. None of them is a word of TESS. Apostrophes do not count.
 _CHANGING = frozenset(
     """
-    almost anti any barely bit extremely fake hardly highly is isnt kinda least less lightly
-    low mild mildly mixed mock more most never no non none nor not of or overly partly pretty
-    pseudo quasi quite rather really semi slightly so somewhat strongly too totally un unlike
-    very weakly without
+    aint almost anti any arent barely bit cannot cant doesnt didnt dont extremely fake few hardly
+    highly is isnt kinda kindof least less lightly low mild mildly mixed mock more most neither
+    never no nobody non none nor not nothing of or overly partly pretty pseudo quasi quite rather
+    really scarcely semi slightly so somewhat sortof strongly too totally un unlike very wasnt
+    weakly werent without wont zero
+    etwas kaum kein keine keinen leicht nicht nie ohne sehr wenig
+    geen niet muy nada nunca pas peu poco sans senza sin tres très
     """.split()
 )
 
@@ -128,6 +131,6 @@ def of_clip(stem: str) -> str | None:
     """
     voice, _, rest = stem.partition("_")
     word, _, emotion = rest.partition("_")
-    if not voice or not word or word.lower() in _CHANGING:
+    if not voice or not word or re.sub(r"['\u2019]", "", word.lower()) in _CHANGING:
         return None
     return of_word(emotion)

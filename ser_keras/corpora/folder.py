@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 
 from ser_keras.corpora import _registry, emotions
 from ser_keras.corpora._corpus import Corpus, Parsed
+from ser_keras.corpora._spellings import with_one_spelling
 from ser_keras.corpora._tables import composed, read_table
 from ser_keras.errors import SerKerasError, Skipped
 
@@ -123,13 +124,14 @@ def place(root: Path, paths: list[str]) -> tuple[dict[str, Parsed], list[Skipped
             placed[path] = Parsed(row.get("speaker"), label_of[path], text=row.get("text"))
         else:
             skipped.append(Skipped(path, "lies in no folder of its own label"))
+    if not any(parsed.speaker for parsed in placed.values()):
+        placed = _with_speakers(placed)
+    placed = with_one_spelling(root, placed)
     labels = sorted({parsed.emotion for parsed in placed.values()})
     if len(labels) < 2:
         problem = f"has one class only ({labels[0]})" if labels else "has no labelled clips"
         remedy = f"Give each emotion a folder of its own in it, or list the clips in {TABLES[0]}"
         raise SerKerasError(root, problem, remedy)
-    if not any(parsed.speaker for parsed in placed.values()):
-        placed = _with_speakers(placed)
     return placed, skipped
 
 

@@ -117,8 +117,8 @@ def save_bundle(trained: Trained, folder: Path, quantize: bool) -> None:
             ]
         )
     header = ["engine", "kB", "ms for a clip", "same label %", "largest difference"]
-    console.show(f"\nOn {len(reference)} validation clips, against Keras:\n")
-    console.show(console.table(header, rows))
+    table = console.table(header, rows)  # a message: what is printed as results are the scores
+    console.say("", f"On {len(reference)} validation clips, against Keras:", "", *table.split("\n"))
 
 
 def write_tables(trained: Trained, sealed: Run, folder: Path) -> None:

@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ser_keras import engines, files, seeding, training
 
@@ -29,6 +29,8 @@ class Environment:
         cores: Number of cores that the process may use.
         deterministic: Whether equal runs give equal weights on this machine.
         commit: Commit of this package; None where there is no history.
+        overruled: Settings of Keras that a `keras.json` had and this package put right, such as
+            {"floatx": "float16"}. Older records do not have it.
     """
 
     python: str
@@ -38,6 +40,7 @@ class Environment:
     cores: int
     deterministic: bool
     commit: str | None
+    overruled: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def here(cls, deterministic: bool) -> Environment:
@@ -51,6 +54,7 @@ class Environment:
             cores=engines.cores(),
             deterministic=deterministic,
             commit=commit(),
+            overruled=dict(seeding.overruled),
         )
 
 

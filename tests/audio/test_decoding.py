@@ -260,7 +260,7 @@ def test_sound_behind_what_a_header_promises_gets_a_note(tmp_path):
     path = wav(tmp_path / "call.wav", 2 * second, sound(5.2))
     heard = audio.hear(path)
     assert heard.length == 2.0
-    assert heard.notes == ("its header promises less than it holds: 3 s may be missing",)
+    assert heard.notes == ("its header promises less than it holds: 3.2 s may be missing",)
     path = wav(tmp_path / "tag.wav", 2 * second, sound(2.3))
     assert audio.hear(path).notes == ()
 
@@ -362,3 +362,28 @@ def test_many_channels_are_decoded_in_blocks_of_limited_size(tmp_path):
     tracemalloc.stop()
     assert abs(len(samples) - 40 * (1 << 18) / 12) < 1
     assert peak < 64 << 20  # the channels alone are 320 MiB
+
+
+def test_the_second_half_of_a_short_clip_that_its_header_leaves_out_gets_a_note(tmp_path):
+    samples = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    content[40:44] = (16_000).to_bytes(4, "little")  # bytes, of 32,000
+    (tmp_path / "a.wav").write_bytes(content)
+    (note,) = audio.hear(tmp_path / "a.wav").notes
+    assert note == "its header promises less than it holds: 0.5 s may be missing"
+
+
+def test_zeros_in_place_of_a_header_are_named(tmp_path):
+    (tmp_path / "a.wav").write_bytes(bytes(44) + b"\1\2" * 9_000)
+    assert "begins with zeros in place of a header: the recorder may not have finished" in refusal(
+        audio.read, tmp_path / "a.wav"
+    )
+
+
+def test_a_codec_in_which_soundfile_cannot_count_is_read(tmp_path):
+    samples = np.random.default_rng(0).normal(0, 0.1, 8_000).astype(np.float32)
+    soundfile.write(tmp_path / "a.aiff", samples, 8_000, subtype="DWVW_16")
+    for offset in (0, 0.25):
+        heard = audio.read(tmp_path / "a.aiff", offset=offset)
+        np.testing.assert_allclose(heard, samples[int(offset * 8_000) :], atol=2**-14)

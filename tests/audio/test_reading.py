@@ -307,3 +307,19 @@ def test_the_odd_clips_of_tess_are_read(real_corpora):
     assert audio.inspect(aiff).sample_rate == 24_414
     assert audio.inspect(fast).sample_rate == 96_000
     assert abs(len(audio.read(fast, 22_050)) / 22_050 - audio.length(fast)) < 1e-4
+
+
+def test_samples_on_one_side_of_silence_get_a_note():
+    speech = np.random.default_rng(0).uniform(-0.5, 0.5, 8_000)
+    assert audio.hear_samples(speech, 16_000, None).notes == ()
+    for one_sided in (speech + 0.5, speech - 0.5):  # as from bytes that were divided by 255
+        (note,) = audio.hear_samples(one_sided, 16_000, None).notes
+        assert note == "its samples are all on one side of 0, which is silence: check its export"
+
+
+def test_samples_of_24_bits_in_an_array_of_32_get_a_note():
+    speech = np.random.default_rng(0).uniform(-1, 1, 8_000)
+    as_24, as_32 = ((speech * scale).astype(np.int32) for scale in (2**23 - 1, 2**31 - 1))
+    (note,) = audio.hear_samples(as_24, 16_000, None).notes
+    assert note == "its samples use 24 of 32 bits: multiply them by 256 if they have 24"
+    assert audio.hear_samples(as_32, 16_000, None).notes == ()

@@ -23,6 +23,10 @@ def read(path, text):
         [{"path": "a.wav", "speaker": 7}, {"path": "b.wav", "speaker": None}],
         {"data": [{"path": "a.wav", "speaker": 7}, {"path": "b.wav", "speaker": float("nan")}]},
         {"version": 2, "clips": [{"path": "a.wav", "speaker": "7", "x": []}, {"path": "b.wav"}]},
+        {"path": ["a.wav", "b.wav"], "speaker": [7, None]},
+        {"path": {"0": "a.wav", "1": "b.wav"}, "speaker": {"0": 7, "1": None}},
+        {"columns": ["path", "speaker"], "index": [0, 1], "data": [["a.wav", 7], ["b.wav", None]]},
+        [{"path": {"path": "a.wav", "bytes": None}, "speaker": 7}, {"path": "b.wav"}],
         '{"path": "a.wav", "speaker": 7}\n{"path": "b.wav"}\n',
         "path,speaker\na.wav,7\nb.wav,\n",
         "path;speaker\r\na.wav;7\r\nb.wav\r\n",
@@ -111,3 +115,14 @@ def test_other_words_are_no_roles(text):
 def test_a_list_that_is_far_too_long_is_refused(name, text, tmp_path):
     with pytest.raises(SerKerasError, match="lists more than 500,000 clips"):
         read(tmp_path / name, text)
+
+
+def test_an_object_of_paths_is_a_list_of_clips(tmp_path):
+    assert read(tmp_path / "x.json", {"1": "a.wav", "2": "b.wav"}) == [
+        {"id": "1", "path": "a.wav"},
+        {"id": "2", "path": "b.wav"},
+    ]
+    assert read(tmp_path / "x.json", {"a.wav": "sad", "b.wav": "calm"}) == [
+        {"path": "a.wav", "emotion": "sad"},
+        {"path": "b.wav", "emotion": "calm"},
+    ]

@@ -1,5 +1,6 @@
 """What machines do to programs: broken streams, leftovers in the environment, full disks."""
 
+import ast
 import errno
 import importlib.util
 import json
@@ -42,6 +43,17 @@ def test_results_that_cannot_be_printed_are_one_sentence_and_a_status(redirectio
         f"error: standard output: {reason}, so a part of the results was not printed. "
         "Send it to another place.\n"
     )
+
+
+@full
+@pytest.mark.parametrize("program", ["Emotion_Recognition.py", "-m ser_keras.audit"])
+def test_a_help_text_that_cannot_be_printed_is_one_sentence_and_a_status(program):
+    words = [sys.executable, "-u", *program.replace("Em", f"{files.SOURCE}/Em").split(), "--help"]
+    done = shell(words, ">/dev/full")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "standard output: cannot be written (No space left on device)" in done.stderr
+    printed = shell(words, "")
+    assert (printed.returncode, printed.stdout[:6], printed.stderr) == (0, "usage:", "")
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", pytest.param("2>/dev/full", marks=full)])
@@ -157,10 +169,19 @@ def test_a_left_over_setting_of_keras_changes_no_network(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps(SETTINGS | value))
     done = start_backend(
         "c = keras.config; d = keras.layers.Dense(1); d.build((1, 1));"
-        "print(c.floatx(), c.epsilon(), c.image_data_format(), d.kernel.dtype)",
+        "print(c.floatx(), c.epsilon(), c.image_data_format(), d.kernel.dtype);"
+        "from ser_keras.runs.provenance import Environment;"
+        "print(Environment.here(True).overruled)",
         KERAS_HOME=str(tmp_path),
     )
-    assert done.stdout == "float32 1e-07 channels_last float32\n"
+    used, overruled = done.stdout.splitlines()
+    assert used == "float32 1e-07 channels_last float32"
+    assert ast.literal_eval(overruled) == {
+        "floatx": "float16",
+        "dtype_policy": "float16",
+        "epsilon": "0.5",
+        "image_data_format": "channels_first",
+    }
     assert done.stderr == "warning: Keras is set to float16; networks here use float32.\n"
 
 

@@ -68,8 +68,15 @@ def test_the_environment_names_no_person_and_no_machine(tiny_run):
     environment = json.loads(text)["environment"]
     assert getpass.getuser() not in environment.values()
     assert set(environment) == {
-        *("python", "packages", "backend", "device", "cores", "deterministic", "commit")
+        *("python", "packages", "backend", "device", "cores", "deterministic", "commit"),
+        "overruled",
     }
+
+
+def test_a_record_without_what_later_versions_added_can_be_read(tiny_run):
+    value = tiny_run.to_json()
+    del value["environment"]["overruled"]
+    assert Run.from_json(value, tiny_run.folder) == tiny_run
 
 
 def test_a_record_names_the_environments_in_which_a_run_was_resumed(tiny_run):
