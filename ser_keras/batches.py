@@ -79,7 +79,8 @@ class BatchSpec:
             raise refused("batch.pad_value", self.pad_value, "a finite number")
         object.__setattr__(self, "pad_value", float(self.pad_value))
         if self.fit in _POOLED and self.mask:
-            raise refused("batch.mask", True, f"False where fit is {self.fit!r}: no frames are left")
+            accepted = f"False where fit is {self.fit!r}: no frames are left"
+            raise refused("batch.mask", True, accepted)
         if self.frames is None and self.fit in ("squeeze", "resize"):
             raise refused("batch.frames", None, f"a number where fit is {self.fit!r}")
         if self.frames is None and not self.pooled and self.normalize_after_padding:
@@ -260,8 +261,7 @@ def assemble(
         raise SerKerasError("batch", "has no clips", "Give at least one")
     n_features = clips[0].shape[-1]
     if normalization.kind != spec.normalize or (
-        normalization.kind == "feature"
-        and len(normalization.mean) != spec.n_normalized(n_features)
+        normalization.kind == "feature" and len(normalization.mean) != spec.n_normalized(n_features)
     ):
         raise SerKerasError("normalization", "is not of these features", "Fit it again")
     if any(clip.ndim != 2 or not len(clip) or clip.shape[1] != n_features for clip in clips):

@@ -144,7 +144,8 @@ def _published(rows: Iterable[Row]) -> list[Row]:
     return [
         row
         for row in rows
-        if not own[row.key.recipe].corrects
+        if own[row.key.recipe].published
+        and not own[row.key.recipe].corrects
         and row.key.corpus == "+".join(sorted(own[row.key.recipe].corpora))
     ]
 
