@@ -79,9 +79,8 @@ class BatchSpec:
             raise refused("batch.pad_value", self.pad_value, "a finite number")
         object.__setattr__(self, "pad_value", float(self.pad_value))
         if self.fit in _POOLED and self.mask:
-            raise refused(
-                "batch.mask", True, f"False where fit is {self.fit!r}: no frames are left"
-            )
+            accepted = f"False where fit is {self.fit!r}: no frames are left"
+            raise refused("batch.mask", True, accepted)
         if self.frames is None and self.fit in ("squeeze", "resize"):
             raise refused("batch.frames", None, f"a number where fit is {self.fit!r}")
         if self.frames is None and not self.pooled and self.normalize_after_padding:

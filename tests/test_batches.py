@@ -84,11 +84,17 @@ def test_the_mean_over_time_is_one_value_for_each_feature():
     assert assemble([clip], spec, NONE)["features"].tolist() == [[[2], [20]]]
 
 
-@pytest.mark.parametrize("fit", ["pad", "crop", "squeeze", "resize", "mean"])
+def test_the_statistics_over_time_are_means_and_then_deviations():
+    clip = np.array([[1, 10], [3, 30]], np.float32)
+    assert assemble([clip], plain(fit="statistics"), NONE)["features"].tolist() == [[2, 20, 1, 10]]
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop", "squeeze", "resize", "mean", "statistics"])
 @pytest.mark.parametrize("axes", ["time_first", "feature_first"])
 @pytest.mark.parametrize("channel", [False, True])
 def test_shapes_are_those_of_the_batch(fit, axes, channel):
-    spec = plain(frames=4, fit=fit, axes=axes, channel=channel, mask=fit != "mean")
+    mask = fit not in ("mean", "statistics")
+    spec = plain(frames=4, fit=fit, axes=axes, channel=channel, mask=mask)
     batch = assemble(clips(2, 6), spec, NONE)
     shapes = spec.shapes(3)
     assert batch.keys() == shapes.keys()

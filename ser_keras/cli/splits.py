@@ -63,7 +63,7 @@ def lists(index: corpora.Index) -> dict[str, Callable[[], pd.DataFrame]]:
             splits.fold_list, index.only(recipe.emotions), "paper", draw=recipe.draw
         )
         for recipe in published
-        if index.corpus in recipe.corpora and not recipe.corrects
+        if index.corpus in recipe.corpora and recipe.published and not recipe.corrects
     }
     others = splits.of_one_corpus(index.corpus)
     return drawn | {name: partial(splits.fold_list, index, name) for name in others}

@@ -208,9 +208,9 @@ def systems() -> Table:
     cells = []
     for name in recipes.names():
         recipe = recipes.get(name)
-        if not recipe.corrects:
+        if recipe.published and not recipe.corrects:
             values = [f"{NAMES[p.metric]} {p.value:.4f}, {p.source}" for p in recipe.published[:1]]
-            lines = [*recipe.sources], values or ["nothing"], [*recipe.notes]
+            lines = [*recipe.sources], values, [*recipe.notes]
             cells.append([f"`{name}`", *("<br>".join(each) for each in lines)])
     return Table(("system", "sources", "published", "what it really does"), cells)
 

@@ -34,7 +34,7 @@ class Training:
         batch_size: Number of clips per step.
         epochs: Greatest number of epochs.
         monitor: Column of the history that chooses the best epoch: `val_loss`, `val_accuracy` or
-            `val_macro_f1`.
+            `val_macro_f1`; or `epoch`, which takes the last one, whatever the validation clips say.
         patience: Number of epochs after the best one at which training ends; None trains all.
         schedule: `constant`, or `plateau`: the rate is cut when the validation loss stagnates.
         plateau_factor: Factor by which a plateau multiplies the rate.
@@ -61,7 +61,7 @@ class Training:
     def __post_init__(self):
         choices = {
             "optimizer": ("adam", "adamw", "sgd", "rmsprop"),
-            "monitor": ("val_loss", "val_accuracy", "val_macro_f1"),
+            "monitor": ("val_loss", "val_accuracy", "val_macro_f1", "epoch"),
             "schedule": ("constant", "plateau"),
         }
         for field, allowed in choices.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 RUNS = files.RUNS
 DEMO_BATCH_SIZE = 8
+EPOCH_STEPS = 24  # with fewer a published recipe's patience ends too early on a small corpus
+SMALLEST_BATCH = 4
+TRAINING_SHARE = 0.7  # of the clips of a corpus, under most protocols
 _SETTINGS = "settings.json"  # in the checkpoint: what an unfinished run was begun with
 
 
@@ -164,25 +168,49 @@ def run(
 
 
 def suited(recipe: Recipe, index: corpora.Index, keep: Iterable[str] = ()) -> Recipe:
-    """Return the recipe with the batch size that the synthetic demo corpus needs, if it is that.
+    """Return the recipe with settings for the number of clips, on a corpus that is not its own.
 
-    A recipe's patience is counted in epochs. With batches of 64 an epoch of the demo corpus has 5
-    steps, and training ended before the averages of batch normalisation had settled: test accuracy
-    0.14, the chance level. With batches of 8 an epoch has 34 steps (TESS has 31), and it reached
-    0.96.
+    A recipe's batches and its patience, which counts epochs, are made for its own corpora. With
+    fewer clips an epoch has fewer steps, and training ends before the averages of batch
+    normalisation have settled: all training clips are learned, and all others get the same label.
+    Batches of 64 give the demo corpus 5 steps an epoch, and gave it test accuracy 0.14, the chance
+    level. With batches of 8 it has 34 (TESS has 31), and it reached 0.96.
+
+    So batches become small enough for `EPOCH_STEPS` steps an epoch, but no smaller than
+    `SMALLEST_BATCH`; what is still missing is made up by patience; and the averages forget faster
+    (momentum 0.9). A recipe that nothing was published of is for any corpus, and stays as it is.
 
     Args:
         recipe: Recipe, perhaps with changed settings.
         index: Index of the corpus.
         keep: Settings that the user gave, by their dotted keys: they stay.
     """
-    size = recipe.training.batch_size
-    if not index.synthetic or size <= DEMO_BATCH_SIZE or "training.batch_size" in keep:
+    size, changes = recipe.training.batch_size, {}
+    if index.synthetic:
+        changes["training.batch_size"] = str(min(size, DEMO_BATCH_SIZE))
+    elif recipe.published and not set(index.table["corpus"]) <= set(recipe.corpora):
+        clips = round(TRAINING_SHARE * len(index.clips))
+        while size > SMALLEST_BATCH and clips < size * EPOCH_STEPS:
+            size = max(SMALLEST_BATCH, size // 2)
+        if size < recipe.training.batch_size:
+            changes["training.batch_size"] = str(size)
+            changes["model.norm_momentum"] = "0.9"
+            longer = math.ceil(size * EPOCH_STEPS / max(1, clips))
+            for name in ("patience", "plateau_patience"):
+                if (epochs := getattr(recipe.training, name)) is not None:
+                    changes[f"training.{name}"] = str(longer * epochs)
+    known = recipe.settings()
+    changes = {
+        key: value
+        for key, value in changes.items()
+        if key in known and key not in keep and str(known[key]) != value
+    }
+    if not changes:
         return recipe
-    console.say(
-        f"Batches of {DEMO_BATCH_SIZE} clips, so that an epoch has about as many steps as on TESS."
-    )
-    return recipe.override({"training.batch_size": str(DEMO_BATCH_SIZE)})
+    listing = ", ".join(f"{key}={value}" for key, value in changes.items())
+    number = console.count(len(index.clips), "clip")
+    console.say(f"Settings of {recipe.name} for a corpus of {number}: {listing}.")
+    return recipe.override(changes)
 
 
 def is_training(folder: Path) -> bool:

@@ -100,5 +100,6 @@ def test_a_draw_is_named_after_the_module_that_defines_it():
         "adafnn-transformer",
         "attention-tess",
         "mean-mfcc-lstm",
+        "mfcc-statistics",
         "mel-cnn-aesdd",  # one draw for its three systems
     }

@@ -271,10 +271,42 @@ def test_a_run_killed_in_its_first_moment_can_be_begun_again(tiny_index, cache, 
     assert not (tmp_path / "run" / "checkpoint").exists()
 
 
-def test_the_demo_corpus_gets_small_batches_and_no_other_does(tiny_index, capsys):
+def test_the_demo_corpus_gets_small_batches_and_the_recipes_own_corpus_does_not(tiny_index, capsys):
     recipe = recipes.get("attention-tess")
     assert runs.suited(recipe, tiny_index) is recipe
     assert capsys.readouterr().err == ""
     synthetic = dataclasses.replace(tiny_index, synthetic=True)
-    assert runs.suited(recipe, synthetic).training.batch_size == 8
-    assert "Batches of 8 clips" in capsys.readouterr().err
+    assert runs.suited(recipe, synthetic) == recipe.override({"training.batch_size": "8"})
+    assert "training.batch_size=8" in capsys.readouterr().err
+
+
+def own(index, clips):
+    """Return an index of a corpus of one's own with this number of clips."""
+    table = pd.concat([index.table] * 100, ignore_index=True).iloc[:clips]
+    table = table.assign(corpus="own", path=[f"{i}.wav" for i in range(clips)])
+    return dataclasses.replace(index, corpus="own", table=table)
+
+
+@pytest.mark.parametrize(
+    ("clips", "batch", "patience"), [(60, 4, 30), (144, 4, 10), (400, 8, 10), (10_000, 64, 10)]
+)
+def test_a_published_recipe_gets_batches_and_patience_for_few_clips(
+    tiny_index, clips, batch, patience
+):
+    recipe = runs.suited(recipes.get("attention-tess"), own(tiny_index, clips))
+    assert recipe.training.batch_size == batch
+    assert recipe.training.patience == patience
+    assert recipe.settings()["model.norm_momentum"] == (0.99 if clips == 10_000 else 0.9)
+
+
+def test_settings_that_the_user_gave_stay(tiny_index):
+    recipe = recipes.get("attention-tess")
+    keep = ("training.batch_size", "model.norm_momentum")
+    assert runs.suited(recipe, own(tiny_index, 144), keep).model == recipe.model
+    assert runs.suited(recipe, own(tiny_index, 144), keep).training.batch_size == 64
+
+
+def test_a_recipe_of_nothing_published_is_for_any_corpus(tiny_index, capsys):
+    recipe = recipes.get("mfcc-statistics")
+    assert runs.suited(recipe, own(tiny_index, 60)) is recipe
+    assert capsys.readouterr().err == ""
