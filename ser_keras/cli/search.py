@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import shlex
 from collections.abc import Sequence
@@ -42,14 +43,16 @@ def run(arguments: argparse.Namespace, keys: Sequence[RunKey], places: Places) -
     searches = []
     for key in keys:
         index = library.index(key.corpus)
-        recipe = runs.suited(key.load_recipe(), index)
-        named = [ranges.parse(recipe, text) for text in arguments.range]
+        named = [override.partition("=")[0] for override in key.overrides]
+        recipe = runs.suited(key.load_recipe(), index, named)
+        recipe = dataclasses.replace(recipe, emotions=runs.emotions_of(recipe, index))
+        given = [ranges.parse(recipe, text) for text in arguments.range]
         searches.append(
             Search(
                 recipe=recipe,
                 index=index,
                 key=RunKey.of(recipe, index.corpus, key.protocol, key.fold, key.seed),
-                ranges=tuple({each.key: each for each in named or ranges.default(recipe)}.values()),
+                ranges=tuple({each.key: each for each in given or ranges.default(recipe)}.values()),
                 out=places.out,
                 cache=places.cache,
             )
