@@ -67,7 +67,7 @@ def atomic(path: str | os.PathLike) -> Iterator[Path]:
     """
     target = Path(path)
     with guarded(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         handle, name = tempfile.mkstemp(
             dir=target.parent, prefix=f".{target.stem}-", suffix=f".partial{target.suffix}"
         )
@@ -94,7 +94,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     if target.exists():
         raise SerKerasError(target, "exists already", "Choose another folder or move this one away")
     with guarded(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         try:
             yield partial
@@ -213,7 +213,7 @@ def lock(path: str | os.PathLike) -> Iterator[None]:
 
     target = Path(path)
     with guarded(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         try:
             lock_file = _acquire(target, PATIENCE_S)
         except Timeout:
@@ -266,7 +266,7 @@ def _warn_of_locks(folder: Path) -> None:
 def link_or_copy(source: str | os.PathLike, target: str | os.PathLike) -> None:
     """Make `target` a symbolic link to `source`, or a copy where the system allows no links."""
     with guarded(target):
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(target).parent)
         try:
             os.symlink(Path(source).resolve(), target)
         except (OSError, NotImplementedError) as error:
@@ -337,6 +337,18 @@ def sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file as 64 hex digits, in constant memory."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        SerKerasError: There is no place for it: a drive, or the working folder, is gone.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        raise SerKerasError(folder, "cannot be made", errors.ELSEWHERE) from error
 
 
 def _if_possible(action: Callable, *arguments: object) -> None:

@@ -261,3 +261,13 @@ def test_a_file_that_cannot_be_replaced_is_one_sentence(tmp_path, monkeypatch, n
     with pytest.raises(SerKerasError, match="is in use, or mounted as a disk of its own"):
         files.write_text(tmp_path / "a.txt", "a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="this system has no such folder")
+def test_a_folder_that_has_no_place_is_one_sentence():
+    for write in (files.atomic, files.atomic_folder, files.lock):
+        with (
+            pytest.raises(SerKerasError, match="/proc/none: cannot be made"),
+            write("/proc/none/x"),
+        ):
+            pass
