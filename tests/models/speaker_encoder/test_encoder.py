@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import ser_keras
-from ser_keras import audio
+from ser_keras import audio, manifest
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
@@ -98,7 +99,7 @@ def test_the_vector_of_a_sound_is_that_of_the_original():
 
 def test_the_keras_network_has_the_states_that_the_vectors_are_made_of():
     bands = mels(300)  # more than a block of frames
-    (states,) = network.build()(bands[None]).numpy()
+    (states,) = network.build().predict_on_batch(bands[None])
     assert states.shape == (300, 512)
     (vector,) = speaker_encoder.vectors([bands])
     np.testing.assert_allclose(vector, moments(states), atol=1e-5)
@@ -145,7 +146,7 @@ def test_silence_has_a_vector():
     assert np.isfinite(vector).all()
 
 
-def test_the_store_keeps_one_vector_a_clip_and_batches_take_it(tiny_tess, cache):
+def test_the_store_keeps_one_vector_a_clip_and_batches_and_bundles_take_it(tiny_tess, cache):
     paths = sorted(tiny_tess.rglob("*.wav"))[:3]
     store = FeatureStore("tess", SPEC, cache)
     assert store.fill(paths, ["a", "b", "c"]) == []
@@ -154,6 +155,9 @@ def test_the_store_keeps_one_vector_a_clip_and_batches_take_it(tiny_tess, cache)
     batch = BatchSpec(fit="mean")
     normalization = Normalization.fit([store[content] for content in "abc"], batch)
     assert len(normalization.mean) == SPEC.n_features == 1024
+    parts = {"features": SPEC, "batch": batch, "normalization": normalization}
+    stored_settings = json.loads(json.dumps({name: part.to_json() for name, part in parts.items()}))
+    assert manifest.settings(Path("bundle.json"), stored_settings) == tuple(parts.values())
 
     class Loudest:
         shapes = batch.shapes(SPEC.n_features)
@@ -204,7 +208,8 @@ def test_torch_has_the_same_states_with_the_weights_that_ship():
         arrays[f"lstm.bias_hh_l{i}"] = np.zeros(1024, np.float32)
     bands = mels(300)
     expected = torch_states(arrays, bands)
-    np.testing.assert_allclose(network.build()(bands[None]).numpy()[0], expected, atol=1e-5)
+    (states,) = network.build().predict_on_batch(bands[None])
+    np.testing.assert_allclose(states, expected, atol=1e-5)
     np.testing.assert_allclose(speaker_encoder.vectors([bands])[0], moments(expected), atol=1e-5)
 
 
@@ -225,7 +230,7 @@ def test_vectors_and_states_of_real_clips_are_those_of_the_original(real_corpora
         assert np.abs(extract(samples, SPEC)[0] - moments(expected)).max() <= TOLERANCE, path.name
         starts.append((bands[:100], expected[:100]))
     first, expected = map(np.stack, zip(*starts, strict=True))
-    assert np.abs(network.build()(first).numpy() - expected).max() <= TOLERANCE
+    assert np.abs(network.build().predict_on_batch(first) - expected).max() <= TOLERANCE
 
 
 def test_the_file_that_ships_is_made_from_the_original(pretrained, tmp_path):
