@@ -1,5 +1,7 @@
 """Waveform to frames: MFCC and log-mel as librosa computes them, in one vectorised pass.
 
+Or to one vector: the states of a frozen speaker encoder, whose mel bands come from the same pass.
+
 Results equal `librosa.feature.mfcc` and `power_to_db(melspectrogram(...))` within 0.01 (tested).
 librosa is not imported, because its import takes longer than the features of a thousand clips.
 """
@@ -17,6 +19,7 @@ import numpy as np
 
 from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
+from ser_keras.models import speaker_encoder
 
 # 128 frames of 2048 are 1 MB of float32, and so is their spectrum. Most clips fit into one block,
 # and memory stays flat however long a recording is. Blocks of 64 take 6 % more time, of 16 20 %.
@@ -28,7 +31,7 @@ _ALGORITHM = "1"  # part of every key, so that caches become stale when `extract
 
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}  # a in a - (1 - a) cos(2 pi t / length)
 _CHOICES = {
-    "kind": ("mfcc", "log_mel"),
+    "kind": ("mfcc", "log_mel", "speaker_encoder"),
     "window": tuple(_WINDOWS),
     "pad_mode": ("constant", "reflect"),
     "mel_norm": ("slaney", None),
@@ -54,6 +57,7 @@ _NUMBERS = {
     "top_db": (1.0, 400.0),
 }
 _OPTIONAL = {"duration", "win_length", "fmax", "top_db"}
+_ANY_KIND = {"kind", "offset", "duration"}  # the only settings that the speaker encoder leaves open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,10 @@ class FeatureSpec:
     """What `extract` computes, in librosa's names, so that a spec reads like the call it equals.
 
     Args:
-        kind: "mfcc" (`librosa.feature.mfcc`) or "log_mel" (`power_to_db(melspectrogram(...))`).
+        kind: "mfcc" (`librosa.feature.mfcc`), "log_mel" (`power_to_db(melspectrogram(...))`) or
+            "speaker_encoder": one vector a clip, the mean and the deviation over time of the states
+            of a frozen network (`ser_keras.models.speaker_encoder`). It was trained on mel bands at
+            16 kHz, which fixes all settings below but `offset` and `duration`.
         sample_rate: Sample rate in Hz to which a clip is resampled.
         offset: Seconds skipped at the start of a clip, before resampling.
         duration: Seconds read after the offset; None reads to the end.
@@ -112,6 +119,15 @@ class FeatureSpec:
     n_mfcc: int = 40
 
     def __post_init__(self):
+        if self.kind == "speaker_encoder":
+            for field in dataclasses.fields(self):
+                value = getattr(self, field.name)
+                fixed = speaker_encoder.SETTINGS.get(field.name, field.default)
+                if field.name not in _ANY_KIND:
+                    if value not in (fixed, field.default):
+                        accepted = f"{fixed!r}, with which the speaker encoder was trained"
+                        raise refused(f"features.{field.name}", value, accepted)
+                    object.__setattr__(self, field.name, fixed)
         for name, choices in _CHOICES.items():
             choice = check_choice(f"features.{name}", getattr(self, name), choices)
             object.__setattr__(self, name, choice)
@@ -132,15 +148,27 @@ class FeatureSpec:
     @property
     def key(self) -> str:
         """16 hex digits that differ for any two specs."""
-        return digest(_ALGORITHM, json.dumps(self.to_json(), sort_keys=True))
+        algorithm = _ALGORITHM
+        if self.kind == "speaker_encoder":
+            algorithm = speaker_encoder.VERSION  # apart, so that other features keep their keys
+        return digest(algorithm, json.dumps(self.to_json(), sort_keys=True))
 
     @property
     def n_features(self) -> int:
-        """Number of features in a frame."""
+        """Number of features in a frame, or in the vector of a clip."""
+        if self.kind == "speaker_encoder":
+            return speaker_encoder.SIZE
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
     def frames(self, samples: int) -> int:
-        """Return the number of frames in a clip with this number of samples at `sample_rate`."""
+        """Return the number of frames in a clip with this number of samples at `sample_rate`.
+
+        A vector of a whole clip counts as one frame.
+        """
+        return 1 if self.kind == "speaker_encoder" else self._windows(samples)
+
+    def _windows(self, samples: int) -> int:
+        """Return the number of windows that are transformed."""
         if self.center:
             return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
         return max(0, 1 + (samples - self.n_fft) // self.hop_length)
@@ -164,7 +192,7 @@ class FeatureSpec:
 
 
 def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.ndarray:
-    """Return the frames of a clip.
+    """Return the frames of a clip, or the vector of a clip as a single frame.
 
     Calling this in a loop is fast: whatever depends on the spec alone is computed once.
 
@@ -194,9 +222,11 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         rfft = scipy.fft.rfft
 
     samples = np.asarray(samples, dtype=np.float32)
-    frames = spec.frames(len(samples)) if samples.ndim == 1 and len(samples) else 0
+    frames = spec._windows(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
         raise SerKerasError("samples", "are too few for one frame", "Give a longer mono clip")
+    if spec.kind == "speaker_encoder":
+        samples = speaker_encoder.set_level(samples)
     constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
     mel = np.zeros((frames, spec.n_mels), constants.window.dtype)
@@ -206,6 +236,8 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         power = np.square(power, out=power) if spec.power == 2 else power**spec.power
         for group in constants.groups:
             np.matmul(power[:, group.bins], group.weights, out=mel[block, group.bands])
+    if spec.kind == "speaker_encoder":
+        return speaker_encoder.vectors([mel])
     decibel = _decibel(mel, spec)
     if spec.kind == "mfcc":
         return decibel @ constants.cosines

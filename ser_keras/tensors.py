@@ -12,7 +12,7 @@ import math
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import IO
 
 import numpy as np
@@ -21,6 +21,7 @@ from ser_keras import files, plain
 from ser_keras.errors import SerKerasError
 
 _LENGTH_BYTES = 8
+_TYPES: dict[str, np.dtype] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1")}
 _MAX_AXES = 8
 _MAX_NPZ_BYTES = 1 << 32  # of a checkpoint; the largest published network's has 600 MB
 _MAX_TEXT_BYTES = 1 << 26  # of the history in a checkpoint
@@ -31,41 +32,54 @@ _NPY_HEADER = re.compile(
 )
 
 
-def write(path: str | os.PathLike, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write float32 arrays to a file, in their order.
+def write(
+    path: str | os.PathLike, arrays: Mapping[str, np.ndarray], types: Sequence[str] = ("F32",)
+) -> None:
+    """Write arrays to a file, in their order.
+
+    Args:
+        path: File to write.
+        arrays: Name -> array.
+        types: Types that the arrays may have, in the format's names: "F32", "F16" and "I8".
 
     Raises:
-        SerKerasError: An array is not float32, or the disk is full.
+        SerKerasError: An array has another type, or the disk is full.
     """
+    names = {_TYPES[name]: name for name in types}
     header, end = {}, 0
     for name, array in arrays.items():
-        if array.dtype != np.float32:
-            problem = f"cannot hold {name}, which is {array.dtype} and not float32"
-            raise SerKerasError(path, problem, "Train in float32")
-        start, end = end, end + 4 * array.size
-        entry = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [start, end]}
-        header[name] = entry
+        dtype = array.dtype.newbyteorder("<")
+        if dtype not in names:
+            needed = " or ".join(known.name for known in names)
+            problem = f"cannot hold {name}, which is {array.dtype} and not {needed}"
+            raise SerKerasError(path, problem, f"Train in {needed}")
+        start, end = end, end + array.nbytes
+        shape = list(array.shape)
+        header[name] = {"dtype": names[dtype], "shape": shape, "data_offsets": [start, end]}
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _LENGTH_BYTES)  # aligns the numbers, as the format allows
     with files.atomic(path) as partial, open(partial, "wb") as stream:
         stream.write(len(text).to_bytes(_LENGTH_BYTES, "little") + text)
         for array in arrays.values():
-            stream.write(array.astype("<f4").tobytes())
+            stream.write(array.astype(array.dtype.newbyteorder("<")).tobytes())
 
 
-def parse(content: bytes, path: str | os.PathLike) -> dict[str, np.ndarray]:
+def parse(
+    content: bytes, path: str | os.PathLike, types: Sequence[str] = ("F32",)
+) -> dict[str, np.ndarray]:
     """Return the arrays in the content of a file that may come from a stranger.
 
     Args:
         content: Content of the file.
         path: Name of the file, for errors.
+        types: Types that the arrays may have, as `write` takes them.
 
     Returns:
-        Name -> float32 array, a read-only view of `content`.
+        Name -> array, a read-only view of `content`.
 
     Raises:
-        SerKerasError: The content is not what `write` writes: float32 arrays of finite numbers, one
-            behind the other, to the end.
+        SerKerasError: The content is not what `write` writes: arrays of these types, of finite
+            numbers, one behind the other, to the end.
 
     Example:
         >>> header = b'{"bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
@@ -84,13 +98,15 @@ def parse(content: bytes, path: str | os.PathLike) -> dict[str, np.ndarray]:
         shape = entry.get("shape") if isinstance(entry, dict) else None
         if not isinstance(shape, list) or len(shape) > _MAX_AXES:
             raise SerKerasError(path, f"has no shape for {name[:80]!r}", _FRESH)
+        kind = entry["dtype"] if entry.get("dtype") in types else types[0]
+        dtype = _TYPES[kind]
         whole = all(type(n) is int and n >= 0 for n in shape)
-        first, end = end, end + 4 * math.prod(shape) if whole else -1
-        expected = {"dtype": "F32", "shape": shape, "data_offsets": [first, end]}
+        first, end = end, end + dtype.itemsize * math.prod(shape) if whole else -1
+        expected = {"dtype": kind, "shape": shape, "data_offsets": [first, end]}
         if not whole or entry != expected or start + end > len(content):
-            problem = f"does not hold {name[:80]!r} as float32 where its header says"
+            problem = f"does not hold {name[:80]!r} as {dtype.name} where its header says"
             raise SerKerasError(path, problem, _FRESH)
-        values = np.frombuffer(content, "<f4", math.prod(shape), start + first)
+        values = np.frombuffer(content, dtype, math.prod(shape), start + first)
         if not np.isfinite(values).all():
             problem = f"its weights are not finite numbers ({name[:80]!r})"
             raise SerKerasError(path, problem, _FRESH)

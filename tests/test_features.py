@@ -17,6 +17,7 @@ MFCC = FeatureSpec(kind="mfcc", offset=0.5, duration=3.0)
 TORCH_MEL = FeatureSpec(kind="log_mel", n_mels=40, htk=True, mel_norm=None, top_db=None)
 LOUDEST_MEL = FeatureSpec(kind="log_mel", sample_rate=44_100, fmax=8_000.0, ref="max")
 IN_USE = {"mfcc": MFCC, "torch-mel": TORCH_MEL, "loudest-mel": LOUDEST_MEL}
+ENCODER = FeatureSpec(kind="speaker_encoder", offset=0.5)
 VARIANTS = {
     "magnitude": dataclasses.replace(TORCH_MEL, power=1.0),
     "short-window": dataclasses.replace(MFCC, win_length=400, hop_length=160),
@@ -135,7 +136,7 @@ def test_the_same_samples_give_the_same_bits_and_stay_as_they_were():
     assert np.array_equal(samples, before)
 
 
-@pytest.mark.parametrize("spec", [*IN_USE.values(), *VARIANTS.values()])
+@pytest.mark.parametrize("spec", [*IN_USE.values(), *VARIANTS.values(), ENCODER])
 def test_a_spec_survives_json(spec):
     import json
 
@@ -145,7 +146,7 @@ def test_a_spec_survives_json(spec):
 
 
 def test_keys_differ_and_do_not_depend_on_how_a_number_is_written():
-    specs = [*IN_USE.values(), *VARIANTS.values()]
+    specs = [*IN_USE.values(), *VARIANTS.values(), ENCODER]
     assert len({spec.key for spec in specs}) == len(specs)
     assert FeatureSpec(kind="mfcc", offset=0, fmin=0).key == FeatureSpec(kind="mfcc").key
     assert len(MFCC.key) == 16
@@ -194,6 +195,20 @@ def test_a_value_out_of_range_is_one_sentence_that_names_it(name, value):
 def test_anything_but_a_spec_is_refused(value):
     with pytest.raises(SerKerasError, match="is not a feature spec"):
         FeatureSpec.from_json(value)
+
+
+def test_the_speaker_encoder_fixes_all_settings_but_the_part_that_is_heard():
+    assert (ENCODER.sample_rate, ENCODER.n_fft, ENCODER.hop_length) == (16_000, 400, 160)
+    assert (ENCODER.n_features, ENCODER.frames(16_000), ENCODER.frames(99)) == (1_024, 1, 1)
+    assert extract(np.ones(16_000, np.float32), ENCODER).shape == (1, 1_024)
+    with pytest.raises(SerKerasError, match=r"n_mels: cannot be 64\. Give 40, with which"):
+        FeatureSpec(kind="speaker_encoder", n_mels=64)
+    with pytest.raises(SerKerasError, match="duration: cannot be 0"):
+        FeatureSpec(kind="speaker_encoder", duration=0)
+
+
+def test_the_keys_of_frames_stay_so_that_caches_stay_valid():
+    assert FeatureSpec(kind="mfcc").key == "3d8040f03c172b09"
 
 
 def test_extraction_imports_nothing_heavy():

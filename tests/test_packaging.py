@@ -201,6 +201,8 @@ def test_only_the_package_is_installed(installed):
     there = installed / "ser_keras"
     assert {path.relative_to(there) for path in there.rglob("*.py")} == modules
     assert (there / "py.typed").is_file()
+    data = {path.name for path in (there / "models" / "speaker_encoder").iterdir()}
+    assert {"layers.safetensors", "LICENSE", "NOTICE", "README.md"} <= data
 
 
 def test_an_installed_package_finds_its_data_in_the_working_folder(installed, tmp_path):
