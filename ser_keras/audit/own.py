@@ -35,7 +35,7 @@ def names_of(
     """Return path -> (corpus, facts) of the recordings whose speaker and text are known.
 
     They are read from names as in known corpora. Names in a user's own corpus may be of any form;
-    if the recordings are the test clips of the run, its split list has their facts.
+    if the recordings are all test clips of the run, its split list has their facts.
 
     Args:
         recordings: Paths of the recordings.
@@ -45,6 +45,8 @@ def names_of(
     if not Path(split).is_file() or not corpora.is_own(corpus) or "+" in corpus:
         return corpora.read_names(recordings)
     table = Split.read(split).part("test")
+    if len(recordings) != len(table):
+        return corpora.read_names(recordings)  # others may have the name of a test clip
     rows = zip(table["speaker"], table["text"], strict=True)  # <NA> where one is not known
     row_of = dict(zip(table["path"], rows, strict=True))
     names = {}

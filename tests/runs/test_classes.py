@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ser_keras import bundle, recipes, runs, splits
+from ser_keras import bundle, pictures, recipes, runs, splits
 from ser_keras.errors import SerKerasError
 from ser_keras.runs import classes
 from tests.conftest import SMALL
@@ -82,12 +82,15 @@ def own_run(tiny_index, cache, tmp_path_factory):
         tiny_index, corpus="calls", table=table.assign(corpus="calls", emotion=emotion)
     )
     recipe = recipes.get("attention-tess").override({**SMALL, "training.epochs": "1"})
-    out = tmp_path_factory.mktemp("own") / "run"
-    return runs.run(recipe, index, "random", out=out, options=runs.Options(cache=cache)), index
+    out, drawn = tmp_path_factory.mktemp("own") / "run", []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "attention", lambda attention, *_: drawn.append(attention.order))
+        run = runs.run(recipe, index, "random", out=out, options=runs.Options(cache=cache))
+    return run, index, drawn
 
 
 def test_network_record_bundle_and_tables_have_the_corpus_own_classes_in_one_order(own_run):
-    run, _ = own_run
+    run, _, drawn = own_run
     order = ("happy", "sad", "angry", "fearful", "surprised", "Amused", "frustrated")
     assert run.test.labels == run.validation.labels == order
     loaded = bundle.load_bundle(run.folder, "keras")
@@ -96,13 +99,14 @@ def test_network_record_bundle_and_tables_have_the_corpus_own_classes_in_one_ord
     header = (run.folder / "predictions.csv").read_text().splitlines()[0].split(",")
     assert [name[2:] for name in header if name.startswith("p_")] == list(order)
     assert [*run.test.per_class] == list(order)
+    assert drawn == [order]
     assert run.key.folder.parts[1] == "calls"
     assert run.key.overrides == runs.RunKey.from_json(run.key.to_json()).overrides
     assert json.loads((run.folder / "metrics.json").read_text())["run"]["corpus"] == "calls"
 
 
 def test_the_same_run_is_known_again_and_its_baselines_can_be_fitted_anew(own_run, cache, capsys):
-    run, index = own_run
+    run, index, _ = own_run
     recipe = run.key.load_recipe()
     options = runs.Options(cache=cache)
     assert runs.run(recipe, index, "random", out=run.folder, options=options) == run
