@@ -95,10 +95,9 @@ def fit(
     normalization = Normalization.fit(
         (frames for role in recipe.batch.fit_on for frames in examples[role]), recipe.batch
     )
-    size = recipe.training.batch_size
-    train_feed = Feed(train, recipe, normalization, size)
-    size = 1 if recipe.batch.one_by_one else size
-    validation_feed = Feed(validation, recipe, normalization, size)
+    n = recipe.training.batch_size
+    train_feed = Feed(train, recipe, normalization, n)
+    validation_feed = Feed(validation, recipe, normalization, 1 if recipe.batch.one_by_one else n)
 
     network = build(recipe)
     compile_network(network, recipe.training)
@@ -327,13 +326,12 @@ def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, last: int) 
 
 
 def _validate(network, feed: Feed) -> dict:
-    """Return loss (with the penalties of the weights), accuracy and macro F1, from one pass."""
+    """Return loss (with penalties of weights, not of `add_loss`), accuracy and macro F1."""
     from keras import ops
 
     outputs = [network.predict_on_batch(x) for x, _ in feed.batches(np.arange(len(feed)))]
     probabilities = np.concatenate(outputs)
     weights = (v for v in network.trainable_variables if v.regularizer is not None)
-    # penalties that layers add with `add_loss` are left out
     penalty = sum(float(ops.convert_to_numpy(v.regularizer(v))) for v in weights)
     predicted = probabilities.argmax(axis=1)
     return {
