@@ -301,8 +301,6 @@ def _train(network, train, validation, training, checkpoint, callbacks, seed) ->
         best = _best_row([*checkpoint.history, row], training)
         checkpoint.save(row, is_best=best is row)
         mark = "best so far" if best is row else f"best: epoch {best['epoch']}"
-        if training.monitor == "epoch":
-            mark = "the last epoch counts"
         console.say(
             f"epoch {row['epoch']:3d}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
             f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}  "
