@@ -302,8 +302,6 @@ def _train(network, train, validation, training, checkpoint, callbacks, seed) ->
         best = _best_row([*checkpoint.history, row], training)
         checkpoint.save(row, is_best=best is row)
         mark = "best so far" if best is row else f"best: epoch {best['epoch']}"
-        if training.monitor == "epoch":
-            mark = "the last epoch counts"
         if epoch % 10 < 2 and epoch + 1 < training.epochs:  # the first also builds the graph
             mark += f"; {console.duration((training.epochs - epoch - 1) * row['seconds'])} at most"
         console.say(

@@ -150,3 +150,14 @@ def test_warming_up_raises_the_learning_rate_linearly(fitted):
     warm = fitted(**{"training.warmup_epochs": "2", "training.learning_rate": "0.001"})
     rates = [row["learning_rate"] for row in warm.history]
     np.testing.assert_allclose(rates, [0.0005, 0.001, 0.001, 0.001], rtol=1e-5)
+
+
+def test_the_last_epoch_is_the_best_where_the_recipe_says_so(tiny_index, cache, tmp_path):
+    recipe = recipes.get("mfcc-statistics")
+    recipe = recipe.override({"training.epochs": "4", "training.patience": "1"})
+    split = splits.make(tiny_index, "random")
+    store = FeatureStore("tess", recipe.features, cache)
+    paths = [tiny_index.locate(path) for path in split.table["path"]]
+    store.fill(paths, list(split.table["content"]))
+    fitted = training.fit(recipe, split, store, seed=0, folder=tmp_path)
+    assert fitted.best_epoch == len(fitted.history) == 4  # patience never runs out

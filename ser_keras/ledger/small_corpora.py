@@ -59,7 +59,7 @@ def table(results: list[dict]) -> Table:
                 f"{sum(run['accuracy']['value'] for run in runs) / n:.3f}",
                 f"{sum(run['validation_uar'] for run in runs) / n:.3f}",
                 f"{1 / first['emotions']:.3f}",
-                f"{sum(run['one_answer'] for run in runs)} of {n}",
+                f"{sum(run['constant_prediction'] for run in runs)} of {n}",
                 f"{best} {rival_uar(best):.3f}",
                 str(network),
                 str(rival),

@@ -19,7 +19,7 @@ def made(seed, uar, network, baseline, **changes):
         "uar": {"value": uar, "low": 0.0, "high": 1.0},
         "accuracy": {"value": uar, "low": 0.0, "high": 1.0},
         "validation_uar": 0.5,
-        "one_answer": False,
+        "constant_prediction": False,
         "baselines": {
             "majority": {"uar": 0.2, "only_network": 9, "only_baseline": 9},
             "mean spectrum": {"uar": 0.3, "only_network": network, "only_baseline": baseline},
@@ -29,7 +29,7 @@ def made(seed, uar, network, baseline, **changes):
 
 
 def test_the_runs_of_a_recipe_are_one_line_beside_the_best_baseline():
-    results = [made(0, 0.4, 3, 1), made(1, 0.6, 4, 0), made(2, 0.5, 1, 1, one_answer=True)]
+    results = [made(0, 0.4, 3, 1), made(1, 0.6, 4, 0), made(2, 0.5, 1, 1, constant_prediction=True)]
     (row,) = small_corpora.table(results).rows
     cells = dict(zip(small_corpora.table(results).header, row, strict=True))
     assert cells["clips"] == "60"
