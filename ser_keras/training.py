@@ -64,7 +64,7 @@ def fit(
     """Return the recipe's network, fitted on the training clips of a split.
 
     The state after each epoch is stored in `folder/checkpoint`, from which training resumes. It may
-    come from another machine and from another backend of Keras.
+    come from another machine and another backend.
 
     Args:
         recipe: Recipe of the network and its training.
@@ -347,9 +347,7 @@ class _Checkpoint:
     """
 
     def __init__(self, network, folder: Path, environment: dict):
-        self._network = network
-        self._folder = folder
-        self._environment = environment
+        self._network, self._folder, self._environment = network, folder, environment
         self.history: list[dict] = []  # rows of the finished epochs
         self.environments: list[dict] = []
         if (folder / _LAST).exists():
