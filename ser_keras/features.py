@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ser_keras import functionals
 from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
 
@@ -26,9 +27,10 @@ _BLOCK_FRAMES = 128
 _FILTER_GROUPS = 8
 _ALGORITHM = "1"  # part of every key, so that caches become stale when `extract` changes
 
+_VECTORS = {"functionals": functionals}  # kinds with one vector a clip, and what computes it
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}  # a in a - (1 - a) cos(2 pi t / length)
 _CHOICES = {
-    "kind": ("mfcc", "log_mel"),
+    "kind": ("mfcc", "log_mel", *_VECTORS),
     "window": tuple(_WINDOWS),
     "pad_mode": ("constant", "reflect"),
     "mel_norm": ("slaney", None),
@@ -54,6 +56,7 @@ _NUMBERS = {
     "top_db": (1.0, 400.0),
 }
 _OPTIONAL = {"duration", "win_length", "fmax", "top_db"}
+_ANY_KIND = {"kind", "offset", "duration"}  # the settings that a kind in _VECTORS leaves open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,9 @@ class FeatureSpec:
     """What `extract` computes, in librosa's names, so that a spec reads like the call it equals.
 
     Args:
-        kind: "mfcc" (`librosa.feature.mfcc`) or "log_mel" (`power_to_db(melspectrogram(...))`).
+        kind: "mfcc" (`librosa.feature.mfcc`), "log_mel" (`power_to_db(melspectrogram(...))`) or
+            "functionals": one vector a clip (`ser_keras.functionals`), which leaves no setting open
+            but `offset` and `duration`.
         sample_rate: Sample rate in Hz to which a clip is resampled.
         offset: Seconds skipped at the start of a clip, before resampling.
         duration: Seconds read after the offset; None reads to the end.
@@ -112,6 +117,15 @@ class FeatureSpec:
     n_mfcc: int = 40
 
     def __post_init__(self):
+        if self.kind in _VECTORS:
+            for field in dataclasses.fields(self):
+                value = getattr(self, field.name)
+                fixed = _VECTORS[self.kind].SETTINGS.get(field.name, field.default)
+                if field.name not in _ANY_KIND:
+                    if value not in (fixed, field.default):
+                        accepted = f"{fixed!r}, which {self.kind} take"
+                        raise refused(f"features.{field.name}", value, accepted)
+                    object.__setattr__(self, field.name, fixed)
         for name, choices in _CHOICES.items():
             choice = check_choice(f"features.{name}", getattr(self, name), choices)
             object.__setattr__(self, name, choice)
@@ -132,15 +146,24 @@ class FeatureSpec:
     @property
     def key(self) -> str:
         """16 hex digits that differ for any two specs."""
-        return digest(_ALGORITHM, json.dumps(self.to_json(), sort_keys=True))
+        # apart, so that a change to one kind leaves the caches of the others alone
+        algorithm = _VECTORS[self.kind].VERSION if self.kind in _VECTORS else _ALGORITHM
+        return digest(algorithm, json.dumps(self.to_json(), sort_keys=True))
 
     @property
     def n_features(self) -> int:
-        """Number of features in a frame."""
+        """Number of features in a frame, or in the vector of a clip."""
+        if self.kind in _VECTORS:
+            return _VECTORS[self.kind].SIZE
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
     def frames(self, samples: int) -> int:
-        """Return the number of frames in a clip with this number of samples at `sample_rate`."""
+        """Return the number of frames in a clip with this number of samples at `sample_rate`.
+
+        A vector of a whole clip counts as one frame.
+        """
+        if self.kind in _VECTORS:
+            return 1
         if self.center:
             return 1 + (samples + 2 * (self.n_fft // 2) - self.n_fft) // self.hop_length
         return max(0, 1 + (samples - self.n_fft) // self.hop_length)
@@ -164,7 +187,7 @@ class FeatureSpec:
 
 
 def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.ndarray:
-    """Return the frames of a clip.
+    """Return the frames of a clip, or its vector as a single frame.
 
     Calling this in a loop is fast: whatever depends on the spec alone is computed once.
 
@@ -197,6 +220,8 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
     frames = spec.frames(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
         raise SerKerasError("samples", "are too few for one frame", "Give a longer mono clip")
+    if spec.kind in _VECTORS:
+        return _VECTORS[spec.kind].vector(samples)
     constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
     mel = np.zeros((frames, spec.n_mels), constants.window.dtype)

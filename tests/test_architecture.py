@@ -13,13 +13,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # each may import what stands before it, and nothing behind it
 ORDER = (
-    "errors plain console files seeding audio features batches cache corpora augment layers "
-    "recipes splits leakage audit tensors engines trial prediction manifest bundle metrics "
+    "errors plain console files seeding audio functionals features batches cache corpora augment "
+    "layers recipes splits leakage audit tensors engines trial prediction manifest bundle metrics "
     "baselines jax_epoch training pictures evaluation runs ledger cli"
 ).split()
 LIGHT = (
-    "errors plain files console audio features batches corpora tensors engines trial prediction "
-    "manifest bundle cli.use"
+    "errors plain files console audio functionals features batches corpora tensors engines trial "
+    "prediction manifest bundle cli.use"
 ).split()
 HEAVY = (
     "soundfile soxr scipy joblib pandas sklearn matplotlib PIL keras tensorflow librosa tqdm"
