@@ -117,7 +117,7 @@ class FeatureSpec:
     n_mfcc: int = 40
 
     def __post_init__(self):
-        if self.kind in _VECTORS:
+        if check_choice("features.kind", self.kind, _CHOICES["kind"]) in _VECTORS:
             for field in dataclasses.fields(self):
                 value = getattr(self, field.name)
                 fixed = _VECTORS[self.kind].SETTINGS.get(field.name, field.default)

@@ -328,6 +328,8 @@ def test_a_feature_spec_names_them(voice):
     assert part.key != SPEC.key
     with pytest.raises(SerKerasError, match=r"features\.n_mels: cannot be 40"):
         FeatureSpec(kind="functionals", n_mels=40)
+    with pytest.raises(SerKerasError, match=r"features\.kind: cannot be \['functionals'\]"):
+        FeatureSpec(kind=["functionals"])
     with pytest.raises(SerKerasError, match="too few for one frame"):
         extract(np.zeros(0, np.float32), SPEC)
 
