@@ -19,7 +19,6 @@ import numpy as np
 
 from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
-from ser_keras.models import speaker_encoder
 
 # 128 frames of 2048 are 1 MB of float32, and so is their spectrum. Most clips fit into one block,
 # and memory stays flat however long a recording is. Blocks of 64 take 6 % more time, of 16 20 %.
@@ -29,9 +28,10 @@ _BLOCK_FRAMES = 128
 _FILTER_GROUPS = 8
 _ALGORITHM = "1"  # part of every key, so that caches become stale when `extract` changes
 
+_VECTORS = ("functionals", "speaker_encoder")  # kinds with one vector a clip
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}  # a in a - (1 - a) cos(2 pi t / length)
 _CHOICES = {
-    "kind": ("mfcc", "log_mel", "speaker_encoder"),
+    "kind": ("mfcc", "log_mel", *_VECTORS),
     "window": tuple(_WINDOWS),
     "pad_mode": ("constant", "reflect"),
     "mel_norm": ("slaney", None),
@@ -57,7 +57,7 @@ _NUMBERS = {
     "top_db": (1.0, 400.0),
 }
 _OPTIONAL = {"duration", "win_length", "fmax", "top_db"}
-_ANY_KIND = {"kind", "offset", "duration"}  # the only settings that the speaker encoder leaves open
+_ANY_KIND = {"kind", "offset", "duration"}  # the settings that a kind in _VECTORS leaves open
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +66,9 @@ class FeatureSpec:
 
     Args:
         kind: "mfcc" (`librosa.feature.mfcc`), "log_mel" (`power_to_db(melspectrogram(...))`) or
-            "speaker_encoder": one vector a clip, the mean and the deviation over time of the states
-            of a frozen network (`ser_keras.models.speaker_encoder`). It was trained on mel bands at
-            16 kHz, which fixes all settings below but `offset` and `duration`.
+            a kind of one vector a clip, which leaves no setting open but `offset` and `duration`:
+            "functionals" (`ser_keras.functionals`), or "speaker_encoder", the mean and deviation
+            over time of the states of a frozen network (`ser_keras.models.speaker_encoder`).
         sample_rate: Sample rate in Hz to which a clip is resampled.
         offset: Seconds skipped at the start of a clip, before resampling.
         duration: Seconds read after the offset; None reads to the end.
@@ -119,13 +119,14 @@ class FeatureSpec:
     n_mfcc: int = 40
 
     def __post_init__(self):
-        if self.kind == "speaker_encoder":
+        if check_choice("features.kind", self.kind, _CHOICES["kind"]) in _VECTORS:
+            settings = _vectors(self.kind).SETTINGS
             for field in dataclasses.fields(self):
                 value = getattr(self, field.name)
-                fixed = speaker_encoder.SETTINGS.get(field.name, field.default)
+                fixed = settings.get(field.name, field.default)
                 if field.name not in _ANY_KIND:
                     if value not in (fixed, field.default):
-                        accepted = f"{fixed!r}, with which the speaker encoder was trained"
+                        accepted = f"{fixed!r}, which {self.kind} needs"
                         raise refused(f"features.{field.name}", value, accepted)
                     object.__setattr__(self, field.name, fixed)
         for name, choices in _CHOICES.items():
@@ -148,16 +149,15 @@ class FeatureSpec:
     @property
     def key(self) -> str:
         """16 hex digits that differ for any two specs."""
-        algorithm = _ALGORITHM
-        if self.kind == "speaker_encoder":
-            algorithm = speaker_encoder.VERSION  # apart, so that other features keep their keys
+        # apart, so that a change to one kind leaves the caches of the others alone
+        algorithm = _vectors(self.kind).VERSION if self.kind in _VECTORS else _ALGORITHM
         return digest(algorithm, json.dumps(self.to_json(), sort_keys=True))
 
     @property
     def n_features(self) -> int:
         """Number of features in a frame, or in the vector of a clip."""
-        if self.kind == "speaker_encoder":
-            return speaker_encoder.SIZE
+        if self.kind in _VECTORS:
+            return _vectors(self.kind).SIZE
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
     def frames(self, samples: int) -> int:
@@ -165,7 +165,7 @@ class FeatureSpec:
 
         A vector of a whole clip counts as one frame.
         """
-        return 1 if self.kind == "speaker_encoder" else self._windows(samples)
+        return 1 if self.kind in _VECTORS else self._windows(samples)
 
     def _windows(self, samples: int) -> int:
         """Return the number of windows that are transformed."""
@@ -192,7 +192,7 @@ class FeatureSpec:
 
 
 def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.ndarray:
-    """Return the frames of a clip, or the vector of a clip as a single frame.
+    """Return the frames of a clip, or its vector as a single frame.
 
     Calling this in a loop is fast: whatever depends on the spec alone is computed once.
 
@@ -225,8 +225,10 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
     frames = spec._windows(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
         raise SerKerasError("samples", "are too few for one frame", "Give a longer mono clip")
+    if spec.kind == "functionals":
+        return _vectors(spec.kind).vector(samples)
     if spec.kind == "speaker_encoder":
-        samples = speaker_encoder.set_level(samples)
+        samples = _vectors(spec.kind).set_level(samples)
     constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
     mel = np.zeros((frames, spec.n_mels), constants.window.dtype)
@@ -237,7 +239,7 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         for group in constants.groups:
             np.matmul(power[:, group.bins], group.weights, out=mel[block, group.bands])
     if spec.kind == "speaker_encoder":
-        return speaker_encoder.vectors([mel])
+        return _vectors(spec.kind).vectors([mel])
     decibel = _decibel(mel, spec)
     if spec.kind == "mfcc":
         return decibel @ constants.cosines
@@ -247,6 +249,17 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
 def band_frequencies(spec: FeatureSpec) -> np.ndarray:
     """Return the frequency in Hz at which each mel band has its peak, (n_mels,)."""
     return _corners(spec)[1:-1]
+
+
+def _vectors(kind: str):
+    """Return the module that computes the vectors of a kind, imported when it is first needed."""
+    if kind == "functionals":
+        from ser_keras import functionals
+
+        return functionals
+    from ser_keras.models import speaker_encoder
+
+    return speaker_encoder
 
 
 class _Group(NamedTuple):

@@ -18,11 +18,11 @@ _LONGEST = 100  # characters of a label, as in the manifest of a bundle
 def emotions_of(recipe: Recipe, index: corpora.Index) -> tuple[str, ...]:
     """Return the classes of a recipe's network on a corpus; their order is the class index.
 
-    A recipe's own list holds for the known corpora. A user's own corpus, alone or pooled with
-    others, names its classes itself: the words of the vocabulary in its order, then other labels by
-    name.
+    A recipe's own list holds for the known corpora, unless it is the whole vocabulary: such a
+    recipe is for any corpus. A user's own corpus, alone or pooled with others, names its classes
+    itself. They are the words of the vocabulary in its order, then other labels by name.
     """
-    if not corpora.is_own(index.corpus):
+    if not corpora.is_own(index.corpus) and recipe.emotions != VOCABULARY:
         return recipe.emotions
     there = set(index.clips["emotion"].dropna())
     known = [emotion for emotion in VOCABULARY if emotion in there]
@@ -44,6 +44,7 @@ def adapted(recipe: Recipe, index: corpora.Index) -> tuple[Recipe, corpora.Index
     if corpora.is_own(index.corpus):
         _check_labels(index, {emotion: int(clips[emotion]) for emotion in emotions})
         return dataclasses.replace(recipe, emotions=emotions), known
+    recipe = dataclasses.replace(recipe, emotions=emotions)
     if len(clips) < 2:
         raise SerKerasError(
             index.root,
