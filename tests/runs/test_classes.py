@@ -34,6 +34,13 @@ def test_a_recipes_list_holds_for_the_known_corpora(capsys):
     assert "attention-tess does not know: 12 of calm." in capsys.readouterr().err
 
 
+def test_a_recipe_for_any_corpus_learns_the_emotions_that_a_known_corpus_has():
+    index = of("sad", "angry", "calm", name="ravdess")
+    recipe, known = classes.adapted(recipes.get("mfcc-statistics"), index)
+    assert recipe.emotions == ("calm", "sad", "angry")
+    assert len(known.clips) == 36
+
+
 def test_an_own_corpus_names_the_classes_where_it_is_pooled_with_a_known_one():
     recipe, _ = classes.adapted(recipes.get("attention-tess"), of(*LABELS, name="calls+tess"))
     assert recipe.emotions == IN_ORDER
