@@ -302,8 +302,9 @@ def _train(network, train, validation, training, checkpoint, callbacks, seed) ->
         best = _best_row([*checkpoint.history, row], training)
         checkpoint.save(row, is_best=best is row)
         mark = "best so far" if best is row else f"best: epoch {best['epoch']}"
-        if epoch % 10 < 2 and epoch + 1 < training.epochs:  # the first also builds the graph
-            mark += f"; {console.duration((training.epochs - epoch - 1) * row['seconds'])} at most"
+        mark = "the last epoch counts" if training.monitor == "epoch" else mark
+        if epoch % 10 < 2 and (left := (training.epochs - epoch - 1) * row["seconds"]) >= 1:
+            mark += f"; {console.duration(left)} at most"
         console.say(
             f"epoch {row['epoch']:3d}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.4f}  "
             f"val_loss {row['val_loss']:.4f}  val_accuracy {row['val_accuracy']:.4f}  "
