@@ -201,7 +201,9 @@ def test_the_speaker_encoder_fixes_all_settings_but_the_part_that_is_heard():
     assert (ENCODER.sample_rate, ENCODER.n_fft, ENCODER.hop_length) == (16_000, 400, 160)
     assert (ENCODER.n_features, ENCODER.frames(16_000), ENCODER.frames(99)) == (1_024, 1, 1)
     assert extract(np.ones(16_000, np.float32), ENCODER).shape == (1, 1_024)
-    with pytest.raises(SerKerasError, match=r"n_mels: cannot be 64\. Give 40, with which"):
+    with pytest.raises(
+        SerKerasError, match=r"n_mels: cannot be 64\. Give 40, which speaker_encoder needs"
+    ):
         FeatureSpec(kind="speaker_encoder", n_mels=64)
     with pytest.raises(SerKerasError, match="duration: cannot be 0"):
         FeatureSpec(kind="speaker_encoder", duration=0)

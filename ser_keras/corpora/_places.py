@@ -6,6 +6,7 @@ run: whoever copies, packs or ships the folder does not take it along, and git i
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -28,7 +29,11 @@ def remember_places(run: Path, folders: Mapping[str, Path]) -> None:
         place = folder.resolve()
         inside = place.is_relative_to(files.ROOT)
         where[name] = (place.relative_to(files.ROOT) if inside else place).as_posix()
-    files.write_json(_note(run), {"format": _FORMAT, "corpora": where})
+    note = _note(run)
+    # one process at a time writes it; a killed one left its half beside the folder that is swept
+    for half in note.parent.glob(f".{glob.escape(note.stem)}-*.partial{note.suffix}"):
+        files.remove(half)
+    files.write_json(note, {"format": _FORMAT, "corpora": where})
 
 
 def recall_places(run: Path) -> dict[str, Path]:

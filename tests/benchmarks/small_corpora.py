@@ -148,7 +148,7 @@ def measure(recipe: Recipe, index: Index, protocol: str, seed: int, scratch: Pat
         "uar": dataclasses.asdict(scores["test"].uar),
         "accuracy": dataclasses.asdict(scores["test"].accuracy),
         "validation_uar": scores["validation"].uar.value,
-        "constant_prediction": scores["test"].is_constant,
+        "constant_prediction": scores["test"].constant_prediction is not None,
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch,
         "baselines": rivals,

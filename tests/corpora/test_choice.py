@@ -108,6 +108,14 @@ def test_the_folder_that_has_runs_comes_before_a_namesake_unless_it_is_named(hom
         assert (corpus.name, found.resolve()) == (name, root)
 
 
+def test_half_a_note_of_a_killed_run_is_removed_with_the_next_one(tmp_path):
+    half = tmp_path / "..speaker-0-seed0.where-abc.partial.json"
+    half.write_text("{")
+    corpora.remember_places(tmp_path / "speaker-0-seed0", {"calls": tmp_path})
+    assert corpora.recall_places(tmp_path / "speaker-0-seed0") == {"calls": tmp_path}
+    assert not half.exists()
+
+
 def test_recordings_without_their_folder_are_asked_for_it(home):
     with pytest.raises(SerKerasError, match=r"--corpus folder: does not say where .* with --data"):
         corpora.choose(["folder"], None, named=True)

@@ -53,7 +53,7 @@ def set_level(samples: np.ndarray) -> np.ndarray:
     """Return samples (samples,) with a root mean square of -30 dBFS; silence stays silent.
 
     Example:
-        >>> float(np.abs(set_level(np.full(100, 0.5, np.float32))).max().round(4))
+        >>> round(float(set_level(np.full(100, 0.5, np.float32)).max()), 4)
         0.0316
     """
     level = np.sqrt(np.mean(np.square(samples, dtype=np.float64)))
