@@ -16,7 +16,10 @@ _LACKING = -1.0  # target of an emotion that the corpus of a clip lacks
 
 
 def targets(
-    emotions: Sequence[int], corpora: Sequence[str], n_classes: int, training: Training
+    emotions: Sequence[int] | np.ndarray,
+    corpora: Sequence[str],
+    n_classes: int,
+    training: Training,
 ) -> np.ndarray:
     """Return the targets of clips for `crossentropy`.
 
