@@ -34,8 +34,8 @@ def targets(
         1 in the mean over all clips, and an emotion that its corpus lacks has -1.
 
     Example:
-        >>> targets([0, 0, 0, 1], 4 * ["tess"], 3, Training(balanced=True)).round(2).tolist()[2:]
-        [[0.67, 0.0, -1.0], [0.0, 2.0, -1.0]]
+        >>> targets([0, 0, 0, 0, 1, 1], 6 * ["tess"], 3, Training(balanced=True)).tolist()[3:5]
+        [[0.75, 0.0, -1.0], [0.0, 1.5, -1.0]]
     """
     truth, names = np.asarray(emotions), np.asarray(corpora, dtype=str)
     result = np.eye(n_classes, dtype=np.float32)[truth]
