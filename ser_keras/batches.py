@@ -24,7 +24,9 @@ _CHOICES = {
     "normalize": ("none", "clip", "feature", "scalar", "band_clip"),
     "normalize_after_padding": (False, True),
     "fit_on": (("train",), ("train", "validation")),
+    "signed_root": (False, True),
 }
+_LATER = ("signed_root", "limit")  # settings that older records do not have: written if they are on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,10 @@ class BatchSpec:
         normalize_after_padding: Whether padding is normalised too. If not, a padded zero is the
             mean.
         fit_on: Roles of the clips that mean and deviation are computed from.
+        signed_root: Whether each value is replaced by the square root of its size, with its sign,
+            before anything else. It draws in what lies far out.
+        limit: Greatest size of a value in the end: what lies further out is cut there; None for no
+            limit.
 
     Raises:
         SerKerasError: A value is not accepted, or two do not fit together.
@@ -68,6 +74,8 @@ class BatchSpec:
     normalize: str = "feature"
     normalize_after_padding: bool = False
     fit_on: tuple[str, ...] = ("train",)
+    signed_root: bool = False
+    limit: float | None = None
 
     def __post_init__(self):
         if isinstance(self.fit_on, list):  # JSON has no tuples
@@ -78,6 +86,8 @@ class BatchSpec:
         if type(self.pad_value) not in (int, float) or not math.isfinite(self.pad_value):
             raise refused("batch.pad_value", self.pad_value, "a finite number")
         object.__setattr__(self, "pad_value", float(self.pad_value))
+        limit = check_number("batch.limit", self.limit, 0.1, 1e6, optional=True)
+        object.__setattr__(self, "limit", limit)
         if self.fit in _POOLED and self.mask:
             accepted = f"False where fit is {self.fit!r}: no frames are left"
             raise refused("batch.mask", True, accepted)
@@ -126,8 +136,13 @@ class BatchSpec:
         return self.frames is None and not self.pooled and not self.mask
 
     def to_json(self) -> dict:
-        """Return the spec as plain values."""
-        return dataclasses.asdict(self) | {"fit_on": list(self.fit_on)}
+        """Return the spec as plain values.
+
+        `signed_root` and `limit` are among them only where they are used, so that specs of before
+        they were there are still written as they were.
+        """
+        values = dataclasses.asdict(self) | {"fit_on": list(self.fit_on)}
+        return {key: value for key, value in values.items() if value or key not in _LATER}
 
     @classmethod
     def from_json(cls, value: dict) -> BatchSpec:
@@ -195,7 +210,7 @@ class Normalization:
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
         frames = spec.frames or 1  # 1 is for clips that become one row
         for clip in clips:
-            rows = np.asarray(clip, np.float64)
+            rows = _rooted(np.asarray(clip, np.float64), spec)
             rows = _fit_length(rows, spec, frames) if spec.normalize_after_padding else rows
             rows = rows.reshape(-1, 1) if spec.normalize == "scalar" else rows
             center = rows.mean(axis=0)
@@ -273,10 +288,13 @@ def assemble(
         features = np.empty((len(clips), width, frames), np.float32).swapaxes(1, 2)
     for clip, row in zip(clips, features, strict=True):
         values = clip.astype(np.float64)  # the statistics of a loud clip need the digits
+        values = _rooted(values, spec)
         if spec.normalize_after_padding:
             row[:] = _normalize(_fit_length(values, spec, frames), normalization)
         else:
             row[:] = _fit_length(_normalize(values, normalization), spec, frames)
+    if spec.limit is not None:
+        np.clip(features, -spec.limit, spec.limit, out=features)
     if spec.pooled:
         features = features[:, 0]
     elif spec.axes == "feature_first":
@@ -286,6 +304,10 @@ def assemble(
         lengths = [frames if spec.fit == "resize" else len(clip) for clip in clips]
         inputs["mask"] = np.arange(frames) < np.array(lengths)[:, None]
     return inputs
+
+
+def _rooted(clip: np.ndarray, spec: BatchSpec) -> np.ndarray:
+    return np.sign(clip) * np.sqrt(np.abs(clip)) if spec.signed_root else clip
 
 
 def _fit_length(clip: np.ndarray, spec: BatchSpec, frames: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Waveform to frames: MFCC and log-mel as librosa computes them, in one vectorised pass.
 
-Or to one vector: the states of a frozen speaker encoder, whose mel bands come from the same pass.
+Or to one vector: the states of a frozen speaker encoder, whose mel bands come from the same pass,
+functionals, or both.
 
 Results equal `librosa.feature.mfcc` and `power_to_db(melspectrogram(...))` within 0.01 (tested).
 librosa is not imported, because its import takes longer than the features of a thousand clips.
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ser_keras import audio
 from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
 
@@ -28,7 +30,8 @@ _BLOCK_FRAMES = 128
 _FILTER_GROUPS = 8
 _ALGORITHM = "1"  # part of every key, so that caches become stale when `extract` changes
 
-_VECTORS = ("functionals", "speaker_encoder")  # kinds with one vector a clip
+_BOTH = "speaker_encoder+functionals"
+_VECTORS = ("functionals", "speaker_encoder", _BOTH)  # kinds with one vector a clip
 _WINDOWS = {"hann": 0.5, "hamming": 0.54}  # a in a - (1 - a) cos(2 pi t / length)
 _CHOICES = {
     "kind": ("mfcc", "log_mel", *_VECTORS),
@@ -67,8 +70,9 @@ class FeatureSpec:
     Args:
         kind: "mfcc" (`librosa.feature.mfcc`), "log_mel" (`power_to_db(melspectrogram(...))`) or
             a kind of one vector a clip, which leaves no setting open but `offset` and `duration`:
-            "functionals" (`ser_keras.functionals`), or "speaker_encoder", the mean and deviation
-            over time of the states of a frozen network (`ser_keras.models.speaker_encoder`).
+            "functionals" (`ser_keras.functionals`); "speaker_encoder", the mean and deviation over
+            time of the states of a frozen network (`ser_keras.models.speaker_encoder`); or
+            "speaker_encoder+functionals", the second vector behind the first.
         sample_rate: Sample rate in Hz to which a clip is resampled.
         offset: Seconds skipped at the start of a clip, before resampling.
         duration: Seconds read after the offset; None reads to the end.
@@ -120,7 +124,7 @@ class FeatureSpec:
 
     def __post_init__(self):
         if check_choice("features.kind", self.kind, _CHOICES["kind"]) in _VECTORS:
-            settings = _vectors(self.kind).SETTINGS
+            settings = _vectors(self.kind)[-1].SETTINGS
             for field in dataclasses.fields(self):
                 value = getattr(self, field.name)
                 fixed = settings.get(field.name, field.default)
@@ -150,14 +154,15 @@ class FeatureSpec:
     def key(self) -> str:
         """16 hex digits that differ for any two specs."""
         # apart, so that a change to one kind leaves the caches of the others alone
-        algorithm = _vectors(self.kind).VERSION if self.kind in _VECTORS else _ALGORITHM
+        versions = [part.VERSION for part in _vectors(self.kind)]
+        algorithm = "+".join(versions) or _ALGORITHM
         return digest(algorithm, json.dumps(self.to_json(), sort_keys=True))
 
     @property
     def n_features(self) -> int:
         """Number of features in a frame, or in the vector of a clip."""
         if self.kind in _VECTORS:
-            return _vectors(self.kind).SIZE
+            return sum(part.SIZE for part in _vectors(self.kind))
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
     def frames(self, samples: int) -> int:
@@ -225,10 +230,15 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
     frames = spec._windows(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
         raise SerKerasError("samples", "are too few for one frame", "Give a longer mono clip")
+    parts = _vectors(spec.kind)
+    if spec.kind == _BOTH:
+        kind = FeatureSpec(kind="speaker_encoder")
+        heard = audio.from_samples(samples, spec.sample_rate, kind.sample_rate)
+        return np.concatenate([extract(heard, kind, few=few), parts[1].vector(samples)], axis=1)
     if spec.kind == "functionals":
-        return _vectors(spec.kind).vector(samples)
+        return parts[0].vector(samples)
     if spec.kind == "speaker_encoder":
-        samples = _vectors(spec.kind).set_level(samples)
+        samples = parts[0].set_level(samples)
     constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
     mel = np.zeros((frames, spec.n_mels), constants.window.dtype)
@@ -239,7 +249,7 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         for group in constants.groups:
             np.matmul(power[:, group.bins], group.weights, out=mel[block, group.bands])
     if spec.kind == "speaker_encoder":
-        return _vectors(spec.kind).vectors([mel])
+        return parts[0].vectors([mel])
     decibel = _decibel(mel, spec)
     if spec.kind == "mfcc":
         return decibel @ constants.cosines
@@ -251,15 +261,21 @@ def band_frequencies(spec: FeatureSpec) -> np.ndarray:
     return _corners(spec)[1:-1]
 
 
-def _vectors(kind: str):
-    """Return the module that computes the vectors of a kind, imported when it is first needed."""
-    if kind == "functionals":
+def _vectors(kind: str) -> list:
+    """Return the modules that compute the vectors of a kind, imported when they are first needed.
+
+    The sound is read as the last of them needs it.
+    """
+    modules = []
+    if kind in ("speaker_encoder", _BOTH):
+        from ser_keras.models import speaker_encoder
+
+        modules.append(speaker_encoder)
+    if kind in ("functionals", _BOTH):
         from ser_keras import functionals
 
-        return functionals
-    from ser_keras.models import speaker_encoder
-
-    return speaker_encoder
+        modules.append(functionals)
+    return modules
 
 
 class _Group(NamedTuple):

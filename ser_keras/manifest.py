@@ -243,6 +243,11 @@ def _is_settings(value: object) -> bool:
     return isinstance(value, dict) and _is_plain(value)
 
 
+def _is_batch(value: object) -> bool:
+    """Return whether a value is a dict of plain settings with all that every batch spec writes."""
+    return _is_settings(value) and BatchSpec().to_json().keys() <= cast(dict, value).keys()
+
+
 def _is_versions(value: object) -> bool:
     return isinstance(value, dict) and all(map(_text(100), [*value, *value.values()]))
 
@@ -292,7 +297,7 @@ _RULES: dict[str, Rule] = {
     "recipe": _RECIPE,
     "labels": [_is_label],
     "features": {field.name: _is_plain for field in dataclasses.fields(FeatureSpec)},
-    "batch": {field.name: _is_plain for field in dataclasses.fields(BatchSpec)},
+    "batch": _is_batch,
     "normalization": {
         "kind": _WORD,
         "mean": [_number(-_MAX_STATISTIC, _MAX_STATISTIC)],

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ser_keras import batches, console, files, jax_epoch, metrics, seeding, tensors
+from ser_keras import batches, console, files, jax_epoch, losses, metrics, seeding, tensors
 from ser_keras.augment import Augmentation
 from ser_keras.batches import Normalization
 from ser_keras.errors import SerKerasError
@@ -163,7 +163,7 @@ def compile_network(network, training: Training) -> None:
     options = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
     network.compile(
         optimizer=optimizer(training.learning_rate, global_clipnorm=training.clip_norm, **options),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
+        loss=losses.crossentropy(training),
         metrics=["accuracy"],
         jit_compile=False,  # XLA on the CPU was slower than plain graphs for every network here
     )
@@ -175,7 +175,7 @@ class Examples:
     """The training examples of one role: its clips and their augmented copies, as frames.
 
     Args:
-        part: Clips of this role: a table with the columns content and emotion.
+        part: Clips of this role: a table with the columns content, corpus and emotion.
         store: Maps the content of a clip to its frames.
         seed: Seed of the augmentation.
         augmentation: Steps that make the copies; without steps there are only the clips.
@@ -192,7 +192,8 @@ class Examples:
 
     def __post_init__(self):
         numbers = self.augmentation.numbers  # 0 is the clip itself
-        self.emotions = [emotion for emotion in self.part["emotion"] for _ in numbers]
+        columns = (self.part[name] for name in ("emotion", "corpus"))
+        self.emotions, self.corpora = ([x for x in each for _ in numbers] for each in columns)
         self._keys = [(content, number) for content in self.part["content"] for number in numbers]
         self._levels = [x for x in ("frames", "image") if self.augmentation.works_on(x)]
         self.change = self.augmentation.when == "epoch" and bool(self._levels)
@@ -229,9 +230,9 @@ class Feed:
         self._spec = recipe.batch
         self._normalization = normalization
         self.batch_size = batch_size
-        index = {emotion: i for i, emotion in enumerate(recipe.emotions)}
-        self.truth = np.array([index[emotion] for emotion in examples.emotions])
-        self.targets = np.eye(len(index), dtype=np.float32)[self.truth]
+        n, emotions = len(recipe.emotions), list(recipe.emotions)
+        self.truth = np.array([emotions.index(emotion) for emotion in examples.emotions])
+        self.targets = losses.targets(self.truth, examples.corpora, n, recipe.training)
         self.inputs = None  # inputs of all examples, if they can be assembled once
         if not examples.change and (self._spec.frames is not None or self._spec.pooled):
             self.inputs = self._assemble(range(len(self)), epoch=0)

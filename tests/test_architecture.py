@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors plain console files seeding audio tensors models functionals features batches cache "
     "corpora augment layers recipes splits leakage audit engines trial prediction manifest bundle "
-    "metrics baselines jax_epoch training pictures evaluation runs ledger cli"
+    "metrics baselines losses jax_epoch training pictures evaluation runs ledger cli"
 ).split()
 LIGHT = (
     "errors plain files console audio tensors models functionals features batches corpora engines "
@@ -40,6 +40,7 @@ OWNERS = {  # who may import what, wherever in the file, and why
         "models": "the speaker encoder as a Keras network",
         "augment": "the image layers of Keras 3",
         "recipes": "build their networks",
+        "losses": "their loss",
         "training": "trains them",
         "jax_epoch": "asks for the backend",
         "engines": "runs them",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tracemalloc
 
@@ -321,3 +322,41 @@ def test_an_empty_batch_and_clips_of_a_wrong_shape_are_refused():
     for odd in (np.ones(3), np.ones((0, 3)), np.ones((4, 2))):
         with pytest.raises(SerKerasError, match="has a clip that is not"):
             assemble([np.ones((4, 3)), odd], plain(), NONE)
+
+
+def test_a_signed_root_draws_in_what_lies_far_out_before_anything_is_measured():
+    some = clips(5, 8)
+    rooted = [np.sign(clip) * np.sqrt(np.abs(clip.astype(np.float64))) for clip in some]
+    for spec in (BatchSpec(fit="mean"), BatchSpec(frames=4, normalize="clip")):
+        with_root = dataclasses.replace(spec, signed_root=True)
+        normalization = Normalization.fit(some, with_root)
+        reference = Normalization.fit(rooted, spec)
+        np.testing.assert_allclose(normalization.mean, reference.mean)
+        batch = assemble(some, with_root, normalization)["features"]
+        expected = assemble(rooted, spec, reference)["features"]
+        np.testing.assert_allclose(batch, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_what_lies_beyond_the_limit_is_cut_there_after_normalisation():
+    some = [np.array([[value]], np.float32) for value in (*[0.0] * 99, 100.0)]
+    normalization = Normalization.fit(some, BatchSpec(fit="mean"))
+    free = assemble(some, BatchSpec(fit="mean"), normalization)["features"]
+    cut = assemble(some, BatchSpec(fit="mean", limit=5), normalization)["features"]
+    assert free.max() > 9
+    assert cut.max() == 5
+    assert np.array_equal(cut[:99], free[:99])
+
+
+def test_a_spec_names_root_and_limit_only_where_it_uses_them():
+    assert not {"signed_root", "limit"} & BatchSpec().to_json().keys()
+    spec = BatchSpec(fit="mean", signed_root=True, limit=5)
+    assert spec.to_json().items() >= {"signed_root": True, "limit": 5.0}.items()
+    assert BatchSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("limit", 0), ("limit", float("nan")), ("signed_root", 1)]
+)
+def test_a_root_or_limit_that_makes_no_sense_is_refused(setting, value):
+    with pytest.raises(SerKerasError, match=f"batch.{setting}"):
+        BatchSpec(**{setting: value})

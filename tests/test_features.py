@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ser_keras import audio
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec, band_frequencies, extract
 
@@ -209,8 +210,24 @@ def test_the_speaker_encoder_fixes_all_settings_but_the_part_that_is_heard():
         FeatureSpec(kind="speaker_encoder", duration=0)
 
 
+def test_two_vectors_of_a_clip_stand_one_behind_the_other():
+    both = FeatureSpec(kind="speaker_encoder+functionals")
+    functionals = FeatureSpec(kind="functionals")
+    samples = sounds()["voice-like"]
+    assert both.sample_rate == functionals.sample_rate == 22_050
+    assert both.n_features == ENCODER.n_features + functionals.n_features
+    vector = extract(samples, both)
+    heard = audio.from_samples(samples, 22_050, ENCODER.sample_rate)
+    assert vector.shape == (1, both.n_features)
+    assert np.array_equal(vector[:, :1_024], extract(heard, ENCODER))
+    assert np.array_equal(vector[:, 1_024:], extract(samples, functionals))
+    assert len({both.key, functionals.key, FeatureSpec(kind="speaker_encoder").key}) == 3
+
+
 def test_the_keys_of_frames_stay_so_that_caches_stay_valid():
     assert FeatureSpec(kind="mfcc").key == "3d8040f03c172b09"
+    assert FeatureSpec(kind="functionals").key == "2ee2bde9348df573"
+    assert FeatureSpec(kind="speaker_encoder").key == "feab8ea332589753"
 
 
 def test_extraction_imports_nothing_heavy():

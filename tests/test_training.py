@@ -13,7 +13,8 @@ from tests.conftest import SMALL, claim_seconds, stop_in_epoch
 
 @pytest.fixture
 def part():
-    return pd.DataFrame({"content": ["a", "b"], "emotion": ["sad", "happy"]})
+    clips = {"content": ["a", "b"], "corpus": "tess", "emotion": ["sad", "happy"]}
+    return pd.DataFrame(clips)
 
 
 STORE = {name: np.full((10, 40), value, np.float32) for name, value in (("a", 1.0), ("b", 2.0))}

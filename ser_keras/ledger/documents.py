@@ -99,6 +99,7 @@ def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
 
     `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well. The grids
     of speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
+    Systems of which nothing was published stand in the tables alone.
 
     Returns:
         The files written.
@@ -110,7 +111,8 @@ def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
     if not rows:
         raise SerKerasError(folder, "holds no finished run", "Make some with the action run")
     paths = []
-    for name, chosen in (("ladder", _published(rows)), ("ladder-all", rows)):
+    systems = [row for row in rows if recipes.get(row.key.recipe).published]
+    for name, chosen in (("ladder", _published(rows)), ("ladder-all", systems)):
         if chosen:
             paths.append(out / f"{name}.png")
             rungs = [_rung(row) for row in chosen]
@@ -123,9 +125,12 @@ def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
 
 
 def _grids(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return title -> rows of each system on each corpus that has unseen speakers or texts."""
+    """Return title -> rows of each system on each corpus that has unseen speakers or texts.
+
+    Systems of which nothing was published are left out.
+    """
     systems: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
+    for row in (row for row in rows if recipes.get(row.key.recipe).published):
         systems.setdefault((row.key.recipe, row.corpus), []).append(row)
     return {
         f"{recipe} on {corpus}: speakers and texts, seen and unseen": own

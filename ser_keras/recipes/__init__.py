@@ -31,7 +31,8 @@ __all__ = [
 # Arguments of `build` that say how often something is repeated: a network is written out layer by
 # layer, so a record with a large one would take for ever. The others are sizes of arrays.
 COUNTS = frozenset("blocks encoders convolutions bases heads k_1 k_2".split())
-_MAX_COUNT, _MAX_SIZE, _MAX_AXIS = 16, 16_384, 1_024
+_MAX_COUNT, _MAX_SIZE = 16, 16_384
+_MAX_AXIS, _MAX_VECTOR = 1_024, 4_096  # of an input with a time axis, and of one without
 
 
 def names() -> list[str]:
@@ -107,8 +108,9 @@ def builder(
     if network not in builds:
         raise unknown(f"network {network}", "network", network, builds)
     build = builds[network]
-    if max(n or 0 for shape in shapes.values() for n in shape) > _MAX_AXIS:
-        accepted = f"at most {_MAX_AXIS} frames and features, or use --engine light"
+    most = _MAX_VECTOR if all(len(shape) == 1 for shape in shapes.values()) else _MAX_AXIS
+    if max(n or 0 for shape in shapes.values() for n in shape) > most:
+        accepted = f"at most {most} frames and features, or use --engine light"
         raise refused("batch.frames", dict(shapes), accepted)
     parameters = inspect.signature(build).parameters
     keywords = {p.name: p.default for p in parameters.values() if p.kind is p.KEYWORD_ONLY}

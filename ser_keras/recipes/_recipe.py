@@ -41,6 +41,9 @@ class Training:
         plateau_patience: Number of epochs without a better validation loss that make a plateau.
         min_learning_rate: Rate below which no plateau cuts it.
         warmup_epochs: Number of first epochs over which the rate rises linearly.
+        balanced: Whether all corpora weigh the same in the loss, and so do all emotions of a
+            corpus. The loss of a clip then compares the emotions of its own corpus alone, so that
+            pooled corpora do not train the network away from emotions that one of them lacks.
     """
 
     optimizer: str = "adam"
@@ -57,6 +60,7 @@ class Training:
     plateau_patience: int = 5
     min_learning_rate: float = 1e-6
     warmup_epochs: int = 0
+    balanced: bool = False
 
     def __post_init__(self):
         choices = {
@@ -71,6 +75,9 @@ class Training:
         for field in ("learning_rate", "batch_size", "epochs"):
             if not getattr(self, field) > 0:
                 raise SerKerasError(f"training.{field}", "is not above 0", "Give a positive number")
+        if self.balanced and self.label_smoothing:
+            problem, remedy = "does not go with label smoothing", "Set training.label_smoothing=0"
+            raise SerKerasError("training.balanced", problem, remedy)
 
 
 @dataclass(frozen=True)
@@ -199,6 +206,8 @@ class Recipe:
         for part in ("features", "batch", "augment"):
             value[part] = value[part].to_json()
         value["training"] = dataclasses.asdict(self.training)
+        if not self.training.balanced:
+            del value["training"]["balanced"]  # records of before it was there do not have it
         value["published"] = [dataclasses.asdict(figure) for figure in self.published]
         value["model"] = {k.split(".")[1]: v for k, v in self.settings().items() if "model." in k}
         value["network"] = self.build.__module__.rpartition(".")[2]

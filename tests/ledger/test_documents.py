@@ -96,6 +96,16 @@ def test_a_system_that_was_tested_on_unseen_speakers_has_a_picture_of_them(tmp_p
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in paths)
 
 
+def test_a_system_of_which_nothing_was_published_has_no_picture(tmp_path):
+    made(tmp_path, recipe="encoder-linear", protocol="speaker", published=())
+    made(tmp_path)
+    paths = ledger.draw(tmp_path, tmp_path / "out")
+    assert [path.name for path in paths] == ["ladder.png", "ladder-all.png"]
+    rows = ledger.rows(tmp_path)
+    assert len(rows) == 2
+    assert not documents._grids(rows)
+
+
 def test_there_is_nothing_to_draw_without_runs(tmp_path):
     with pytest.raises(SerKerasError, match="holds no finished run"):
         ledger.draw(tmp_path, tmp_path / "out")
