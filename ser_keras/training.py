@@ -92,9 +92,8 @@ def fit(
     train = Examples(split.part("train"), store, seed, recipe.augment, varied, recipe.batch.frames)
     validation = Examples(split.part("validation"), store, seed)
     examples = {"train": train, "validation": validation}
-    normalization = Normalization.fit(
-        (frames for role in recipe.batch.fit_on for frames in examples[role]), recipe.batch
-    )
+    frames_to_fit = (frames for role in recipe.batch.fit_on for frames in examples[role])
+    normalization = Normalization.fit(frames_to_fit, recipe.batch)
     n = recipe.training.batch_size
     train_feed = Feed(train, recipe, normalization, n)
     validation_feed = Feed(validation, recipe, normalization, 1 if recipe.batch.one_by_one else n)
