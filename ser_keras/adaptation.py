@@ -3,7 +3,7 @@
 A voice and a room shift and stretch every vector that is measured in them. Some recordings tell by
 how much. Their mean and variance are drawn towards those of the training clips, as if these were a
 few recordings more, so that a single recording helps already. Clusters of vectors are no
-substitute for the names of speakers: two did as well as one group for all, more did worse.
+substitute for the names of speakers: one group for all was best, and more did worse.
 
 Recordings adapt *others* (`enrol`), or they adapt themselves (`adapt`). The first is safe. The
 second takes the emotion away where all recordings have the same one: `variety` measures whether
