@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from numbers import Real
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from ser_keras import audio, batches, engines
+from ser_keras.adaptation import Adaptation, Weights, adapt, enrol
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
@@ -50,6 +51,7 @@ class Prediction:
         label: The most probable emotion.
         probabilities: Probability of each emotion, in the order of the model's classes.
         note: A remark for the user on this recording, or "".
+        adapted_by: Number of recordings by which the model was adapted to the voice or the room.
     """
 
     file: str
@@ -58,6 +60,7 @@ class Prediction:
     label: str
     probabilities: dict[str, float]
     note: str = ""
+    adapted_by: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Pipeline:
         batch: How the network's inputs are made from frames.
         normalization: The normalisation that was fitted in training.
         engine: What computes probabilities from the network's inputs.
+        adaptation: How the vectors of recordings are moved first; None moves nothing.
     """
 
     labels: tuple[str, ...]
@@ -84,6 +88,7 @@ class Pipeline:
     batch: BatchSpec
     normalization: Normalization
     engine: Engine
+    adaptation: Adaptation | None = None
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
@@ -93,6 +98,8 @@ class Pipeline:
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the network's inputs for matrices of frames (frames, n_features)."""
+        if self.adaptation:
+            clips = [self.adaptation.move(clip) for clip in clips]
         return batches.assemble(clips, self.batch, self.normalization)
 
     def predict(
@@ -105,6 +112,84 @@ class Pipeline:
                 pairs of samples and their rate.
             sample_rate: Sample rate in Hz of the arrays that come without one.
         """
+        for extracted in self._batches(recordings, sample_rate):
+            yield from self._predictions(extracted)
+
+    def enrol(
+        self,
+        recordings: Iterable[Recording],
+        sample_rate: float | None = None,
+        weights: Weights | None = None,
+    ) -> Pipeline:
+        """Return the pipeline adapted to a voice or a room by other recordings than those to label.
+
+        Args:
+            recordings: Ordinary recordings of the voice, as for `predict`.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
+            weights: How many recordings the training clips count as; see `adaptation.Weights`.
+
+        Raises:
+            SerKerasError: A recording cannot be read, or features cannot be adapted.
+        """
+        vectors = []
+        for extracted in self._batches(recordings, sample_rate):
+            for item in extracted:
+                if isinstance(item, Refused):
+                    raise SerKerasError(item.path, item.reason, item.remedy)
+                vectors.append(item.frames)
+        return replace(self, adaptation=enrol(vectors, self.normalization, weights))
+
+    def predict_adapted(
+        self,
+        recordings: Iterable[Recording],
+        sample_rate: float | None = None,
+        *,
+        by: str,
+        speakers: Sequence[str] | None = None,
+        usual: float | None = None,
+        weights: Weights | None = None,
+    ) -> Iterator[Prediction | Refused]:
+        """Yield what `predict` yields, adapted to the very recordings that are labelled.
+
+        Use it only where the emotions within each group vary; see `adaptation.adapt`. The vectors
+        of all recordings are in memory at once.
+
+        Args:
+            recordings: Recordings, as for `predict`.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
+            by: "corpus" or "speaker".
+            speakers: Name of the speaker of each recording, for "speaker".
+            usual: `adaptation.variety` of a training speaker, or None to adapt every group.
+            weights: How many recordings the training clips count as.
+
+        Raises:
+            SerKerasError: Names or features do not fit.
+        """
+        if self.adaptation:
+            raise SerKerasError("pipeline", "is adapted already", "Take the one before `enrol`")
+        items = [item for batch in self._batches(recordings, sample_rate) for item in batch]
+        if speakers is not None and len(speakers) != len(items):
+            problem = f"are {len(speakers)} for {len(items)} recordings"
+            raise SerKerasError("speakers", problem, "Give one for each recording")
+        heard = {i: item for i, item in enumerate(items) if isinstance(item, _Extracted)}
+        vectors = [item.frames for item in heard.values()]
+        adaptations = adapt(
+            vectors,
+            self.normalization,
+            by,
+            speakers=None if speakers is None else [speakers[i] for i in heard],
+            probabilities=None if usual is None else self.probabilities(vectors),
+            usual=usual,
+            weights=weights,
+        )
+        for (i, item), adaptation in zip(heard.items(), adaptations, strict=True):
+            items[i] = replace(item, adaptation=adaptation)
+        yield from self._predictions(items)
+
+    def _batches(
+        self, recordings: Iterable[Recording], sample_rate: float | None
+    ) -> Iterator[list[_Extracted | Refused]]:
+        """Yield the frames of recordings, as many at once as may be in memory."""
         has_scipy = importlib.util.find_spec("scipy") is not None  # labelling does not require it
         with ThreadPoolExecutor(engines.cores()) as executor:
             for chunk in _chunks(enumerate(recordings), CHUNK):
@@ -118,9 +203,9 @@ class Pipeline:
                     extracted.append(item)
                     values += item.frames.size if isinstance(item, _Extracted) else 0
                     if values > MAX_VALUES // 4:  # long recordings: fewer of them at once
-                        yield from self._predictions(extracted)
+                        yield extracted
                         extracted, values = [], 0
-                yield from self._predictions(extracted)
+                yield extracted
 
     def _extract(
         self, source: tuple[int, Any], sample_rate: float | None, few: bool
@@ -155,30 +240,39 @@ class Pipeline:
         return _Extracted(name, end, "; ".join(notes), frames)
 
     def _predictions(self, extracted: list[_Extracted | Refused]) -> Iterator[Prediction | Refused]:
-        rows = iter(self.probabilities([e.frames for e in extracted if isinstance(e, _Extracted)]))
+        heard = (item for item in extracted if isinstance(item, _Extracted))
+        frames = (e.adaptation.move(e.frames) if e.adaptation else e.frames for e in heard)
+        rows = iter(self.probabilities(frames))
         for item in extracted:
             if isinstance(item, Refused):
                 yield item
                 continue
             row = next(rows)
+            adaptation = item.adaptation or self.adaptation
+            note = adaptation.note if adaptation else ""
             yield Prediction(
                 file=item.name,
                 start=self.features.offset,
                 end=round(item.end, 3),
                 label=self.labels[int(row.argmax())],
                 probabilities=dict(zip(self.labels, map(float, row), strict=True)),
-                note=item.note,
+                note="; ".join(filter(None, (item.note, note))),
+                adapted_by=adaptation.recordings if adaptation else 0,
             )
 
 
 @dataclass(frozen=True)
 class _Extracted:
-    """The frames of a recording, the end of the part they cover in seconds, and a remark."""
+    """The frames of a recording, the end of the part they cover in seconds, and a remark.
+
+    `adaptation` is that of this recording alone.
+    """
 
     name: str
     end: float
     note: str
     frames: np.ndarray
+    adaptation: Adaptation | None = None
 
 
 def listed(recordings: Any) -> Iterable[Any]:

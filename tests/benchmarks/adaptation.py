@@ -1,0 +1,361 @@
+"""`python -m tests.benchmarks.adaptation`: what some unlabelled recordings of a voice are worth.
+
+A ridge on the vectors of the speaker encoder is trained on all corpora but one, with each clip once
+adapted to its speaker and once to its corpus, and scored on the corpus that is left out, over the
+emotions that it has (calm counts as neutral). Weights and the threshold of the guard are chosen for
+each corpus on the others: each of them is left out in turn of what is left. Only then is the corpus
+itself scored, once. Recordings that a voice is enrolled with are never scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ser_keras import adaptation, cli, console, corpora, files, metrics, seeding
+from ser_keras.adaptation import Weights
+from ser_keras.batches import Normalization
+from ser_keras.cache import FeatureStore
+from ser_keras.features import FeatureSpec
+
+RESULTS = files.RESULTS / "adaptation.json"
+CORPORA = ("ravdess", "tess", "savee", "aesdd", "ased")
+EMOTIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+COUNTS = (0, 1, 2, 3, 6, 12, 24)
+TUNED_ON = (1, 3, 6)  # counts of recordings whose mean UAR the weights are chosen by
+MEANS, VARIANCES = (0.5, 1.0, 2.0, 4.0), (5.0, 20.0, 1e6)
+SHARES = tuple(np.arange(1, 21) / 20)  # thresholds of the guard
+CLUSTERS = (1, 2, 4, 8)
+GROUP = 12  # recordings in the groups that the guard is judged by
+PENALTY = 3.0  # times the number of features
+CLIP = 5.0  # standard deviations
+DRAWS = 3
+NAIVE = Weights(mean=0, variance=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """The clips of a corpus: vectors (clips, 1024), numbers of emotions, names of speakers."""
+
+    vectors: np.ndarray
+    emotions: np.ndarray
+    speakers: np.ndarray
+
+    def of(self, rows: np.ndarray) -> Clips:
+        return Clips(self.vectors[rows], self.emotions[rows], self.speakers[rows])
+
+
+class Model(NamedTuple):
+    """A ridge, the statistics of its training speakers, and the variety that is usual for them."""
+
+    reference: Normalization
+    kernel: np.ndarray  # (features, emotions)
+    bias: np.ndarray
+    usual: float
+
+    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
+        scores = scaled(vectors, self.reference) @ self.kernel + self.bias
+        powers = np.exp(4 * (scores - scores.max(axis=1, keepdims=True)))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def named(self, vectors: np.ndarray, emotions: np.ndarray) -> np.ndarray:
+        """Return the most probable of some emotions for each vector."""
+        return emotions[self.probabilities(vectors)[:, emotions].argmax(axis=1)]
+
+    def variety(self, vectors: np.ndarray) -> float:
+        return adaptation.variety(vectors, self.reference, self.probabilities(vectors))
+
+
+def scaled(vectors: np.ndarray, reference: Normalization) -> np.ndarray:
+    """Return vectors normalised by the training speakers, clipped, in float32."""
+    normal = (vectors - np.array(reference.mean)) / np.array(reference.std)
+    return np.clip(normal, -CLIP, CLIP).astype(np.float32)
+
+
+def to_itself(
+    clips: Clips, reference: Normalization, weights: Weights, by: str = "speaker"
+) -> np.ndarray:
+    """Return the vectors of clips, adapted to their own speakers or to all of them together."""
+    speakers = list(clips.speakers)
+    moves = adaptation.adapt(clips.vectors, reference, by, speakers=speakers, weights=weights)
+    return np.stack([m.move(v) for m, v in zip(moves, clips.vectors, strict=True)])
+
+
+def train(parts: Iterable[Clips]) -> Model:
+    """Fit a ridge with emotions balanced, and corpora within each."""
+    parts = list(parts)
+    means, variances = [], []
+    for clips in parts:
+        for speaker in np.unique(clips.speakers):
+            own = clips.vectors[clips.speakers == speaker]
+            means.append(own.mean(axis=0))
+            variances.append(own.var(axis=0))
+    statistics = (np.mean(means, axis=0), np.sqrt(np.mean(variances, axis=0)))
+    reference = Normalization("feature", *(tuple(map(float, x)) for x in statistics))
+    rows, target, weight = [], [], []
+    for by, clips in itertools.product(("speaker", "corpus"), parts):
+        rows.append(scaled(to_itself(clips, reference, NAIVE, by), reference))
+        target.append(clips.emotions)
+        weight.append(1 / np.bincount(clips.emotions, minlength=len(EMOTIONS))[clips.emotions])
+    x, emotions, share = map(np.concatenate, (rows, target, weight))
+    share /= np.bincount(emotions, share)[emotions]
+    root = np.sqrt(share * len(x) / share.sum()).astype(np.float32)[:, None]
+    size = x.shape[1]
+    x = np.hstack([x, np.full((len(x), 1), np.sqrt(size), np.float32)]) * root
+    signs = np.where(emotions[:, None] == np.arange(len(EMOTIONS)), 1.0, -1.0) * root
+    system = (x.T @ x).astype(np.float64) + PENALTY * size * np.eye(size + 1)
+    solution = np.linalg.solve(system, x.T @ signs).astype(np.float32)
+    model = Model(reference, solution[:-1], solution[-1] * np.sqrt(size), 0.0)
+    usual = [
+        np.median([model.variety(clips.vectors[clips.speakers == s]) for s in set(clips.speakers)])
+        for clips in parts
+    ]
+    return model._replace(usual=float(np.mean(usual)))
+
+
+def enrolled(
+    model: Model, clips: Clips, count: int, weights: Weights, draw: int, only: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the emotions of the clips that were not enrolled, and what the model names them.
+
+    Each speaker is enrolled with `count` clips, of the emotion `only` if it is given. A speaker
+    with fewer is enrolled with all of those, but keeps at least half of the clips for the score.
+    """
+    truth, named = [], []
+    for speaker in np.unique(clips.speakers):
+        own = np.flatnonzero(clips.speakers == speaker)
+        order = seeding.stream(draw, "enrolment", speaker).permutation(own)
+        eligible = order if only is None else order[clips.emotions[order] == only]
+        chosen = eligible[: min(count, len(own) // 2)]
+        voice = adaptation.enrol(clips.vectors[chosen], model.reference, weights)
+        rest = np.setdiff1d(own, chosen)
+        truth.append(clips.emotions[rest])
+        named.append(model.named(voice.move(clips.vectors[rest]), np.unique(clips.emotions)))
+    return np.concatenate(truth), np.concatenate(named)
+
+
+def curve(
+    model: Model,
+    clips: Clips,
+    weights: Weights,
+    counts: Iterable[int],
+    *,
+    draws: int = DRAWS,
+    only: int | None = None,
+    unscored: int | None = None,
+) -> dict[str, float]:
+    """Return the mean UAR by number of enrolled recordings.
+
+    Args:
+        model: Model of the other corpora.
+        clips: Clips of the corpus that was left out.
+        weights: Weights of the training clips.
+        counts: Numbers of recordings to enrol each speaker with.
+        draws: Number of draws of these recordings.
+        only: Emotion that they all have; None draws from all.
+        unscored: Emotion whose clips are left out of the score.
+    """
+    result = {}
+    for count in counts:
+        uars = []
+        for draw in range(draws):
+            truth, named = enrolled(model, clips, count, weights, draw, only)
+            scored = np.setdiff1d(truth, [] if unscored is None else [unscored])
+            uars.append(
+                np.mean([(named[truth == emotion] == emotion).mean() for emotion in scored])
+            )
+        result[str(count)] = round(float(np.mean(uars)), 4)
+    return result
+
+
+def by_clusters(model: Model, clips: Clips, weights: Weights) -> dict[str, float]:
+    """Return the UAR where clusters of vectors (Ward's method) stand for the speakers."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    tree = linkage(scaled(clips.vectors, model.reference), "ward")
+    uars = {}
+    for count in CLUSTERS:
+        names = fcluster(tree, count, "maxclust").astype(str)
+        moved = to_itself(Clips(clips.vectors, clips.emotions, names), model.reference, weights)
+        named = model.named(moved, np.unique(clips.emotions))
+        uars[str(count)] = round(metrics.uar(clips.emotions, named), 4)
+    return uars
+
+
+def varieties(model: Model, clips: Clips) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variety of groups of one emotion and of mixed ones, as shares of the usual one."""
+    one, mixed = [], []
+    for speaker, emotion in itertools.product(np.unique(clips.speakers), np.unique(clips.emotions)):
+        stream = seeding.stream(0, "guard", speaker, emotion)
+        own = stream.permutation(np.flatnonzero(clips.speakers == speaker))
+        alike = own[clips.emotions[own] == emotion]
+        for groups, rows in ((one, alike), (mixed, own)):
+            if len(alike) >= GROUP // 2:
+                groups.append(model.variety(clips.vectors[rows[: min(GROUP, len(alike))]]))
+    return np.array(one) / model.usual, np.array(mixed) / model.usual
+
+
+def of_one_emotion(model: Model, clips: Clips, weights: Weights, threshold: float) -> dict:
+    """Return the UAR where each speaker's clips of each emotion are adapted to as a group."""
+    uars = {}
+    for how in ("plain", "adapted", "guarded"):
+        truth, named = [], []
+        for speaker, emotion in itertools.product(
+            np.unique(clips.speakers), np.unique(clips.emotions)
+        ):
+            group = clips.of((clips.speakers == speaker) & (clips.emotions == emotion))
+            if not len(group.emotions):
+                continue
+            vectors = group.vectors
+            passes = len(vectors) > 1 and model.variety(vectors) >= threshold * model.usual
+            if how == "adapted" or (how == "guarded" and passes):
+                vectors = to_itself(group, model.reference, weights, "corpus")
+            truth.append(group.emotions)
+            named.append(model.named(vectors, np.unique(clips.emotions)))
+        uars[how] = round(metrics.uar(np.concatenate(truth), np.concatenate(named)), 4)
+    return uars
+
+
+def choose(held: list[tuple[Model, Clips]]) -> tuple[Weights, float]:
+    """Return the weights and the threshold that do best on corpora left out of training."""
+    grid = [Weights(mean=m, variance=v) for m, v in itertools.product(MEANS, VARIANCES)]
+
+    def uar(weights: Weights) -> float:
+        curves = (curve(model, clips, weights, TUNED_ON, draws=1) for model, clips in held)
+        return float(np.mean([list(values.values()) for values in curves]))
+
+    pairs = [varieties(model, clips) for model, clips in held]
+
+    def separation(share: float) -> float:
+        return float(
+            np.mean([(one < share).mean() - (mixed < share).mean() for one, mixed in pairs])
+        )
+
+    return max(grid, key=uar), max(SHARES, key=separation)
+
+
+def measure(every: dict[str, Clips]) -> list[dict]:
+    """Return a row of results for each corpus left out."""
+    pairs = {
+        pair: train(clips for name, clips in every.items() if name not in pair)
+        for pair in map(frozenset, itertools.combinations(every, 2))
+    }
+    rows = []
+    for name, clips in every.items():
+        others = [other for other in every if other != name]
+        weights, threshold = choose([(pairs[frozenset((name, o))], every[o]) for o in others])
+        model = train(every[other] for other in others)
+        emotions = np.unique(clips.emotions)
+        by = {
+            each: metrics.uar(
+                clips.emotions,
+                model.named(to_itself(clips, model.reference, weights, each), emotions),
+            )
+            for each in adaptation.BY
+        }
+        one, mixed = varieties(model, clips)
+        row = {
+            "left_out": name,
+            "clips": len(clips.emotions),
+            "speakers": len(np.unique(clips.speakers)),
+            "emotions": len(emotions),
+            "mean_weight": weights.mean,
+            "variance_weight": weights.variance,
+            "threshold": float(threshold),
+            "itself": {each: round(float(value), 4) for each, value in by.items()},
+            "mixed": curve(model, clips, weights, COUNTS),
+            "enrolled_with_one_emotion": {
+                emotion: curve(model, clips, weights, (0, 6), only=i, unscored=i)
+                for i, emotion in enumerate(EMOTIONS)
+                if i in emotions
+            },
+            "clusters": by_clusters(model, clips, weights),
+            "one_emotion": of_one_emotion(model, clips, weights, threshold),
+            "guard": {
+                "one_emotion": [int((one < threshold).sum()), len(one)],
+                "mixed": [int((mixed < threshold).sum()), len(mixed)],
+            },
+        }
+        if 0 in emotions:
+            row["neutral"] = curve(model, clips, weights, COUNTS[:-1], only=0, unscored=0)
+            row["mixed_without_neutral"] = curve(model, clips, weights, COUNTS[:-1], unscored=0)
+        rows.append(row)
+        console.say(f"{name} is done.")
+    return rows
+
+
+def table(rows: list[dict]) -> str:
+    """Return the curve and the groups of one emotion as a table in Markdown."""
+    header = ["corpus left out", *(f"{count} enrolled" for count in COUNTS)]
+    header += [
+        "itself, by corpus",
+        "by speaker",
+        "groups of one emotion, plain / adapted / guarded",
+    ]
+    header += ["warned: one emotion", "mixed"]
+    cells = []
+    for row in rows:
+        cells.append([row["left_out"], *(f"{row['mixed'][str(count)]:.3f}" for count in COUNTS)])
+        cells[-1] += [f"{row['itself'][by]:.3f}" for by in ("corpus", "speaker")]
+        cells[-1].append(" / ".join(f"{value:.3f}" for value in row["one_emotion"].values()))
+        cells[-1] += [f"{hits} of {n}" for hits, n in row["guard"].values()]
+    mean = ["mean"]
+    mean += [f"{np.mean([row['mixed'][str(count)] for row in rows]):.3f}" for count in COUNTS]
+    mean += [f"{np.mean([row['itself'][by] for row in rows]):.3f}" for by in ("corpus", "speaker")]
+    one = [np.mean([row["one_emotion"][how] for row in rows]) for how in rows[0]["one_emotion"]]
+    mean.append(" / ".join(f"{value:.3f}" for value in one))
+    mean += [
+        f"{np.mean([row['guard'][kind][0] / row['guard'][kind][1] for row in rows]):.0%}"
+        for kind in ("one_emotion", "mixed")
+    ]
+    return console.markdown(header, [*cells, mean])
+
+
+def read(above: Path, cache: Path) -> dict[str, Clips]:
+    """Return the clips of each corpus, duplicates left out; vectors are computed once."""
+    every = {}
+    for name in CORPORA:
+        corpus = corpora.get(name)
+        index = corpus.index(corpus.find(above) or above / name, cache=cache)
+        clips = index.clips[index.clips["duplicate_of"].isna()]
+        store = FeatureStore(name, FeatureSpec(kind="speaker_encoder"), cache)
+        store.fill([index.locate(path) for path in clips["path"]], list(clips["content"]))
+        clips = clips[clips["content"].isin(set(store))]
+        emotions = clips["emotion"].replace({"calm": "neutral"}).map(EMOTIONS.index)
+        vectors = np.concatenate([store[content] for content in clips["content"]])
+        every[name] = Clips(vectors, emotions.to_numpy(int), clips["speaker"].to_numpy(str))
+    return every
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line `argv` (None: that of the process)."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.adaptation", description=__doc__.partition("\n\n")[2]
+    )
+    beside = files.ROOT.parent / "shared" / "corpora"
+    parser.add_argument(
+        "--corpora",
+        type=Path,
+        default=Path(os.environ.get("SER_CORPORA", beside)),
+        metavar="DIR",
+        help="folder above the corpora (default: $SER_CORPORA, else ../shared/corpora)",
+    )
+    parser.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR")
+    parser.add_argument("--keep", action="store_true", help=f"write results/{RESULTS.name}")
+    arguments = parser.parse_args(argv)
+    with cli.exit_codes("Stopped."):
+        rows = measure(read(arguments.corpora, arguments.cache))
+        console.show(table(rows))
+        if arguments.keep:
+            files.write_json(RESULTS, rows)
+
+
+if __name__ == "__main__":
+    main()
