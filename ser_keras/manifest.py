@@ -31,6 +31,9 @@ _MAX_PRODUCTS = 2_000_000_000  # multiplications with the mel matrix for a secon
 _MAX_CLIP = 50_000_000  # samples, or values of frames, of the part of a recording that is heard
 _MAX_STATISTIC = 1e9  # means, and padding; features are decibels or coefficients of them
 
+# Settings of a batch that are written only where they are used.
+_OPTIONAL = {field.name for field in dataclasses.fields(BatchSpec)} - BatchSpec().to_json().keys()
+
 Rule = dict | list | Callable[[Any], bool]
 
 
@@ -163,7 +166,7 @@ def _broken(value: object, rule: Rule, name: str) -> str | None:
     Args:
         value: Value of the entry.
         rule: A function of the value; a list of one rule, for a list of any length; or a dict with
-            a rule for each key, all of which the value must have.
+            a rule for each key, all of which the value must have but `_OPTIONAL`.
         name: Name of the entry.
     """
     if callable(rule):
@@ -173,9 +176,11 @@ def _broken(value: object, rule: Rule, name: str) -> str | None:
             return name
         parts = [(item, rule[0], name) for item in value]
     else:
-        if not isinstance(value, dict) or value.keys() != rule.keys():
+        if not isinstance(value, dict) or not rule.keys() - _OPTIONAL <= value.keys():
             return name
-        parts = [(value[key], rule[key], f"{name}.{key}") for key in rule]
+        if not value.keys() <= rule.keys():
+            return name
+        parts = [(value[key], rule[key], f"{name}.{key}") for key in value]
     return next(filter(None, (_broken(*part) for part in parts)), None)
 
 
@@ -243,11 +248,6 @@ def _is_settings(value: object) -> bool:
     return isinstance(value, dict) and _is_plain(value)
 
 
-def _is_batch(value: object) -> bool:
-    """Return whether a value is a dict of plain settings with all that every batch spec writes."""
-    return _is_settings(value) and BatchSpec().to_json().keys() <= cast(dict, value).keys()
-
-
 def _is_versions(value: object) -> bool:
     return isinstance(value, dict) and all(map(_text(100), [*value, *value.values()]))
 
@@ -297,7 +297,7 @@ _RULES: dict[str, Rule] = {
     "recipe": _RECIPE,
     "labels": [_is_label],
     "features": {field.name: _is_plain for field in dataclasses.fields(FeatureSpec)},
-    "batch": _is_batch,
+    "batch": {field.name: _is_plain for field in dataclasses.fields(BatchSpec)},
     "normalization": {
         "kind": _WORD,
         "mean": [_number(-_MAX_STATISTIC, _MAX_STATISTIC)],
