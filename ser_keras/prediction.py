@@ -12,16 +12,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from numbers import Real
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
 from ser_keras import audio, batches, engines
-from ser_keras.adaptation import Adaptation, Weights, adapt, enrol
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
+
+if TYPE_CHECKING:
+    from ser_keras.adaptation import Adaptation, Weights
 
 CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
@@ -131,6 +133,8 @@ class Pipeline:
         Raises:
             SerKerasError: A recording cannot be read, or features cannot be adapted.
         """
+        from ser_keras.adaptation import enrol  # late: labelling does without it
+
         vectors = []
         for extracted in self._batches(recordings, sample_rate):
             for item in extracted:
@@ -165,6 +169,8 @@ class Pipeline:
         Raises:
             SerKerasError: Names or features do not fit.
         """
+        from ser_keras.adaptation import adapt
+
         if self.adaptation:
             raise SerKerasError("pipeline", "is adapted already", "Take the one before `enrol`")
         items = [item for batch in self._batches(recordings, sample_rate) for item in batch]
