@@ -89,5 +89,6 @@ def _check_labels(index: corpora.Index, clips: dict[str, int]) -> None:
             problem = f"has a label that is no short line of text ({label[:40]!r})"
             raise SerKerasError(index.root, problem, "Rename it")
         if n < MIN_CLIPS:
-            problem = f"has {console.count(n, 'clip')} of {label}, and {MIN_CLIPS} are needed"
+            clips_of = f"{console.count(n, 'clip')} of {label}"
+            problem = f"is too small: it has {clips_of}, and {MIN_CLIPS} are needed"
             raise SerKerasError(index.root, problem, "Record more, or move that class away")

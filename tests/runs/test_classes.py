@@ -59,7 +59,8 @@ def test_an_own_corpus_names_the_classes_where_it_is_pooled_with_a_known_one():
         (of("sad", "a\nb"), "has a label that is no short line of text ('a\\nb')"),
         (
             of("sad", "happy", speakers="A", texts="ab"),
-            "has 2 clips of happy, and 3 are needed. Record more, or move that class away.",
+            "is too small: it has 2 clips of happy, and 3 are needed. Record more, or move that "
+            "class away.",
         ),
     ],
 )
