@@ -25,6 +25,7 @@ from ser_keras.recipes import Recipe, Training
 
 CHECKPOINT = "checkpoint"
 _LAST, _BEST = "last.npz", "best.npz"
+_MOST = {int: 2**53, float: 1e38}  # in a history, which TensorFlow compares in float32
 _COLUMNS = "epoch loss accuracy val_loss val_accuracy val_macro_f1 learning_rate seconds".split()
 
 
@@ -359,8 +360,7 @@ class _Checkpoint:
                 rows = [[row[column] for column in _COLUMNS] for row in self.history]
                 keys = [set(each) for each in self.environments if environment]
                 counted = [row[0] for row in rows] == [*range(1, 1 + len(rows))]
-                numbers = all({*map(type, row)} <= {int, float} for row in rows)
-                numbers = numbers and not any(abs(x) > 1e38 for row in rows for x in row)  # float32
+                numbers = not any(abs(x) > _MOST.get(type(x), -1) for row in rows for x in row)
                 if not (counted and numbers) or any(each != set(environment) for each in keys):
                     raise ValueError("its history has another form")
             except (SerKerasError, ValueError, LookupError, TypeError, RecursionError) as error:

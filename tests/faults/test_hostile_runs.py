@@ -159,6 +159,7 @@ def test_a_checkpoint_is_compared_before_its_numbers_are_read(tmp_path, content,
         lambda path: (path.unlink(), os.mkfifo(path)),
         lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
         lambda path: claim_seconds(path, 1e39),
+        lambda path: claim_seconds(path, 10**25),
     ],
 )
 def test_a_checkpoint_of_a_stranger_is_refused_with_a_way_out(
