@@ -11,7 +11,7 @@ from ser_keras import cli, console, files
 from ser_keras.errors import SerKerasError
 from tests.benchmarks import document, features, memory, prediction, store, training
 from tests.benchmarks.rows import Environment, Result, Row
-from tests.benchmarks.setting import CLIPS, prepare
+from tests.benchmarks.setting import CLIPS, add_corpora, prepare
 
 ROWS = (*features.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS)
 STORE = files.RESULTS / "speed.json"
@@ -102,15 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    beside = files.ROOT.parent / "shared" / "corpora"
-    parser.add_argument(
-        "--corpora",
-        type=Path,
-        default=Path(os.environ.get("SER_CORPORA", beside)),
-        metavar="DIR",
-        help="TESS, or a folder above it (default: $SER_CORPORA, else ../shared/corpora); without "
-        "TESS the synthetic demo corpus is used",
-    )
+    add_corpora(parser, "TESS, or a folder above it; without TESS the demo corpus is used")
     parser.add_argument(
         "--only",
         action="append",

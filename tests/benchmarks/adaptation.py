@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from ser_keras.adaptation import Weights
 from ser_keras.batches import Normalization
 from ser_keras.cache import FeatureStore
 from ser_keras.features import FeatureSpec
+from tests.benchmarks.setting import add_corpora
 
 RESULTS = files.RESULTS / "adaptation.json"
 CORPORA = ("ravdess", "tess", "savee", "aesdd", "ased")
@@ -339,14 +339,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.adaptation", description=__doc__.partition("\n\n")[2]
     )
-    beside = files.ROOT.parent / "shared" / "corpora"
-    parser.add_argument(
-        "--corpora",
-        type=Path,
-        default=Path(os.environ.get("SER_CORPORA", beside)),
-        metavar="DIR",
-        help="folder above the corpora (default: $SER_CORPORA, else ../shared/corpora)",
-    )
+    add_corpora(parser, "folder above the corpora")
     parser.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR")
     parser.add_argument("--keep", action="store_true", help=f"write results/{RESULTS.name}")
     arguments = parser.parse_args(argv)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import os
 import time
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from ser_keras.functionals.tracks import (
     Tracks,
     measure,
 )
+from tests.benchmarks.setting import add_corpora
 from tests.benchmarks.timing import interleave, timed
 
 INNER = 4  # groups of speakers that take turns within the training side
@@ -279,14 +279,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.functionals", description=__doc__.partition("\n\n")[2]
     )
-    beside = files.ROOT.parent / "shared" / "corpora"
-    parser.add_argument(
-        "--corpora",
-        type=Path,
-        default=Path(os.environ.get("SER_CORPORA", beside)),
-        metavar="DIR",
-        help="folder above that of RAVDESS (default: $SER_CORPORA, else ../shared/corpora)",
-    )
+    add_corpora(parser, "folder above that of RAVDESS")
     parser.add_argument("--folds", type=int, default=5, metavar="N", help="number of folds (5)")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="repetitions (5)")
     parser.add_argument("--only", choices=("sets", "speed"), help="make one of the two tables")

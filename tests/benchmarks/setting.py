@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +62,18 @@ class Setting:
         out = self.scratch / "run"
         fresh(["Emotion_Recognition.py", *data, RECIPE.name, "--out", out], self.project)
         return out
+
+
+def add_corpora(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add the option that names the folder of the real recordings, with words for the help."""
+    beside = files.ROOT.parent / "shared" / "corpora"
+    parser.add_argument(
+        "--corpora",
+        type=Path,
+        default=Path(os.environ.get("SER_CORPORA", beside)),
+        metavar="DIR",
+        help=f"{words} (default: $SER_CORPORA, else ../shared/corpora)",
+    )
 
 
 def prepare(above: Path, scratch: Path, repeats: int, quick: bool) -> Setting:

@@ -34,6 +34,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.ledger import small_corpora
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
+from tests.benchmarks.setting import add_corpora
 
 PROTOCOLS = ("speaker", "random")
 SEEDS = (0, 1, 2)  # each with the fold of the same number
@@ -163,14 +164,7 @@ def main(argv: list[str] | None = None) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    beside = files.ROOT.parent / "shared" / "corpora"
-    parser.add_argument(
-        "--corpora",
-        type=Path,
-        default=Path(os.environ.get("SER_CORPORA", beside)),
-        metavar="DIR",
-        help="folder above the corpora (default: $SER_CORPORA, else ../shared/corpora)",
-    )
+    add_corpora(parser, "folder above the corpora")
     parser.add_argument(
         "--recipe",
         action="append",
