@@ -5,7 +5,7 @@ VoxCeleb by the authors of resemblyzer 0.1.4: LSTM layers of 256 units over 40 m
 lies less in its output, which names the speaker, than in the states on the way there: the vector
 of a clip is the mean and the standard deviation over time of the states of the first two layers.
 
-The two LSTMs are a loop over frames in numpy. LiteRT was slower: see README.md beside this file.
+The two LSTMs are a loop over frames in numpy, so that there is no second file of the weights.
 """
 
 from __future__ import annotations
