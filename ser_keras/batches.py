@@ -210,7 +210,7 @@ class Normalization:
         count, mean, squares = 0, np.zeros(1), np.zeros(1)
         frames = spec.frames or 1  # 1 is for clips that become one row
         for clip in clips:
-            rows = _rooted(np.asarray(clip, np.float64), spec)
+            rows = rooted(np.asarray(clip, np.float64), spec)
             rows = _fit_length(rows, spec, frames) if spec.normalize_after_padding else rows
             rows = rows.reshape(-1, 1) if spec.normalize == "scalar" else rows
             center = rows.mean(axis=0)
@@ -288,7 +288,7 @@ def assemble(
         features = np.empty((len(clips), width, frames), np.float32).swapaxes(1, 2)
     for clip, row in zip(clips, features, strict=True):
         values = clip.astype(np.float64)  # the statistics of a loud clip need the digits
-        values = _rooted(values, spec)
+        values = rooted(values, spec)
         if spec.normalize_after_padding:
             row[:] = _normalize(_fit_length(values, spec, frames), normalization)
         else:
@@ -306,8 +306,18 @@ def assemble(
     return inputs
 
 
-def _rooted(clip: np.ndarray, spec: BatchSpec) -> np.ndarray:
-    return np.sign(clip) * np.sqrt(np.abs(clip)) if spec.signed_root else clip
+def rooted(values: np.ndarray, spec: BatchSpec) -> np.ndarray:
+    """Return values as they are before they are normalised: as signed roots if `spec` says so.
+
+    Args:
+        values: Array of any shape.
+        spec: Form of the batch.
+
+    Example:
+        >>> rooted(np.array([-9.0, 4.0]), BatchSpec(signed_root=True)).tolist()
+        [-3.0, 2.0]
+    """
+    return np.sign(values) * np.sqrt(np.abs(values)) if spec.signed_root else values
 
 
 def _fit_length(clip: np.ndarray, spec: BatchSpec, frames: int) -> np.ndarray:

@@ -80,9 +80,9 @@ class Pipeline:
         labels: Emotions in the order of the classes.
         features: How frames are computed from samples.
         batch: How the network's inputs are made from frames.
-        normalization: The normalisation that was fitted in training.
+        normalization: The normalisation that was fitted in training, or that of `adaptation`.
         engine: What computes probabilities from the network's inputs.
-        adaptation: How the vectors of recordings are moved first; None moves nothing.
+        adaptation: What the pipeline is adapted to; None for nothing.
     """
 
     labels: tuple[str, ...]
@@ -100,8 +100,6 @@ class Pipeline:
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Return the network's inputs for matrices of frames (frames, n_features)."""
-        if self.adaptation:
-            clips = [self.adaptation.move(clip) for clip in clips]
         return batches.assemble(clips, self.batch, self.normalization)
 
     def predict(
@@ -131,7 +129,8 @@ class Pipeline:
             weights: How many recordings the training clips count as; see `adaptation.Weights`.
 
         Raises:
-            SerKerasError: A recording cannot be read, or features cannot be adapted.
+            SerKerasError: A recording cannot be read, features cannot be adapted, or the pipeline
+                is adapted already.
         """
         from ser_keras.adaptation import enrol  # late: labelling does without it
 
@@ -141,7 +140,21 @@ class Pipeline:
                 if isinstance(item, Refused):
                     raise SerKerasError(item.path, item.reason, item.remedy)
                 vectors.append(item.frames)
-        return replace(self, adaptation=enrol(vectors, self.normalization, weights))
+        return self.adapted(enrol(vectors, self.normalization, self.batch, weights))
+
+    def adapted(self, adaptation: Adaptation) -> Pipeline:
+        """Return the pipeline with the normalisation of an adaptation.
+
+        Args:
+            adaptation: Adaptation that `adaptation.enrol` or `adaptation.adapt` made from the
+                normalisation of this pipeline.
+
+        Raises:
+            SerKerasError: The pipeline is adapted already.
+        """
+        if self.adaptation:
+            raise SerKerasError("pipeline", "is adapted already", "Take the one before `enrol`")
+        return replace(self, normalization=adaptation.normalization, adaptation=adaptation)
 
     def predict_adapted(
         self,
@@ -171,7 +184,7 @@ class Pipeline:
         """
         from ser_keras.adaptation import adapt
 
-        if self.adaptation:
+        if self.adaptation:  # before anything is computed
             raise SerKerasError("pipeline", "is adapted already", "Take the one before `enrol`")
         items = [item for batch in self._batches(recordings, sample_rate) for item in batch]
         if speakers is not None and len(speakers) != len(items):
@@ -182,15 +195,22 @@ class Pipeline:
         adaptations = adapt(
             vectors,
             self.normalization,
+            self.batch,
             by,
             speakers=None if speakers is None else [speakers[i] for i in heard],
             probabilities=None if usual is None else self.probabilities(vectors),
             usual=usual,
             weights=weights,
         )
-        for (i, item), adaptation in zip(heard.items(), adaptations, strict=True):
-            items[i] = replace(item, adaptation=adaptation)
-        yield from self._predictions(items)
+        groups: dict[Adaptation, list[int]] = {}
+        for i, adaptation in zip(heard, adaptations, strict=True):
+            groups.setdefault(adaptation, []).append(i)
+        labelled: dict[int, Prediction | Refused] = {}
+        for adaptation, own in groups.items():
+            predictions = self.adapted(adaptation)._predictions([items[i] for i in own])
+            labelled.update(zip(own, predictions, strict=True))
+        for i, item in enumerate(items):
+            yield item if isinstance(item, Refused) else labelled[i]
 
     def _batches(
         self, recordings: Iterable[Recording], sample_rate: float | None
@@ -246,15 +266,14 @@ class Pipeline:
         return _Extracted(name, end, "; ".join(notes), frames)
 
     def _predictions(self, extracted: list[_Extracted | Refused]) -> Iterator[Prediction | Refused]:
-        heard = (item for item in extracted if isinstance(item, _Extracted))
-        frames = (e.adaptation.move(e.frames) if e.adaptation else e.frames for e in heard)
+        frames = (item.frames for item in extracted if isinstance(item, _Extracted))
         rows = iter(self.probabilities(frames))
+        adaptation = self.adaptation
         for item in extracted:
             if isinstance(item, Refused):
                 yield item
                 continue
             row = next(rows)
-            adaptation = item.adaptation or self.adaptation
             note = adaptation.note if adaptation else ""
             yield Prediction(
                 file=item.name,
@@ -269,16 +288,12 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class _Extracted:
-    """The frames of a recording, the end of the part they cover in seconds, and a remark.
-
-    `adaptation` is that of this recording alone.
-    """
+    """The frames of a recording, the end of the part they cover in seconds, and a remark."""
 
     name: str
     end: float
     note: str
     frames: np.ndarray
-    adaptation: Adaptation | None = None
 
 
 def listed(recordings: Any) -> Iterable[Any]:

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ser_keras import adaptation, cli, console, corpora, files, metrics, seeding
+from ser_keras import adaptation, batches, cli, console, corpora, files, metrics, seeding
 from ser_keras.adaptation import Weights
-from ser_keras.batches import Normalization
+from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.cache import FeatureStore
 from ser_keras.features import FeatureSpec
 from tests.benchmarks.setting import add_corpora
@@ -35,9 +35,9 @@ SHARES = tuple(np.arange(1, 21) / 20)  # thresholds of the guard
 CLUSTERS = (1, 2, 4, 8)
 GROUP = 12  # recordings in the groups that the guard is judged by
 PENALTY = 3.0  # times the number of features
-CLIP = 5.0  # standard deviations
 DRAWS = 3
 NAIVE = Weights(mean=0, variance=0)
+BATCH = BatchSpec(fit="mean", limit=5.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,48 +60,52 @@ class Model(NamedTuple):
     bias: np.ndarray
     usual: float
 
-    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
-        scores = scaled(vectors, self.reference) @ self.kernel + self.bias
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        scores = inputs @ self.kernel + self.bias
         powers = np.exp(4 * (scores - scores.max(axis=1, keepdims=True)))
         return powers / powers.sum(axis=1, keepdims=True)
 
-    def named(self, vectors: np.ndarray, emotions: np.ndarray) -> np.ndarray:
-        """Return the most probable of some emotions for each vector."""
-        return emotions[self.probabilities(vectors)[:, emotions].argmax(axis=1)]
+    def named(self, inputs: np.ndarray, emotions: np.ndarray) -> np.ndarray:
+        """Return the most probable of some emotions for each row of inputs."""
+        return emotions[self.probabilities(inputs)[:, emotions].argmax(axis=1)]
 
     def variety(self, vectors: np.ndarray) -> float:
-        return adaptation.variety(vectors, self.reference, self.probabilities(vectors))
+        probabilities = self.probabilities(scaled(vectors, self.reference))
+        return adaptation.variety(vectors, self.reference, BATCH, probabilities)
 
 
-def scaled(vectors: np.ndarray, reference: Normalization) -> np.ndarray:
-    """Return vectors normalised by the training speakers, clipped, in float32."""
-    normal = (vectors - np.array(reference.mean)) / np.array(reference.std)
-    return np.clip(normal, -CLIP, CLIP).astype(np.float32)
+def scaled(vectors: np.ndarray, normalization: Normalization) -> np.ndarray:
+    """Return the inputs of the ridge, (clips, features), for vectors of clips."""
+    if not len(vectors):
+        return np.empty(vectors.shape, np.float32)
+    return batches.assemble(vectors[:, None], BATCH, normalization)["features"]
 
 
 def to_itself(
     clips: Clips, reference: Normalization, weights: Weights, by: str = "speaker"
 ) -> np.ndarray:
-    """Return the vectors of clips, adapted to their own speakers or to all of them together."""
+    """Return the inputs for clips, adapted to their own speakers or to all of them together."""
     speakers = list(clips.speakers)
-    moves = adaptation.adapt(clips.vectors, reference, by, speakers=speakers, weights=weights)
-    return np.stack([m.move(v) for m, v in zip(moves, clips.vectors, strict=True)])
+    adaptations = adaptation.adapt(
+        clips.vectors, reference, BATCH, by, speakers=speakers, weights=weights
+    )
+    inputs = np.empty(clips.vectors.shape, np.float32)
+    for each in set(adaptations):
+        own = np.array([other is each for other in adaptations])
+        inputs[own] = scaled(clips.vectors[own], each.normalization)
+    return inputs
 
 
 def train(parts: Iterable[Clips]) -> Model:
     """Fit a ridge with emotions balanced, and corpora within each."""
     parts = list(parts)
-    means, variances = [], []
-    for clips in parts:
-        for speaker in np.unique(clips.speakers):
-            own = clips.vectors[clips.speakers == speaker]
-            means.append(own.mean(axis=0))
-            variances.append(own.var(axis=0))
-    statistics = (np.mean(means, axis=0), np.sqrt(np.mean(variances, axis=0)))
-    reference = Normalization("feature", *(tuple(map(float, x)) for x in statistics))
+    # each speaker weighs the same, of whichever corpus
+    voices = [("", f"{i}/{speaker}") for i, clips in enumerate(parts) for speaker in clips.speakers]
+    vectors = np.concatenate([clips.vectors for clips in parts])
+    reference = adaptation.reference(vectors, voices, BATCH)
     rows, target, weight = [], [], []
     for by, clips in itertools.product(("speaker", "corpus"), parts):
-        rows.append(scaled(to_itself(clips, reference, NAIVE, by), reference))
+        rows.append(to_itself(clips, reference, NAIVE, by))
         target.append(clips.emotions)
         weight.append(1 / np.bincount(clips.emotions, minlength=len(EMOTIONS))[clips.emotions])
     x, emotions, share = map(np.concatenate, (rows, target, weight))
@@ -134,10 +138,11 @@ def enrolled(
         order = seeding.stream(draw, "enrolment", speaker).permutation(own)
         eligible = order if only is None else order[clips.emotions[order] == only]
         chosen = eligible[: min(count, len(own) // 2)]
-        voice = adaptation.enrol(clips.vectors[chosen], model.reference, weights)
+        voice = adaptation.enrol(clips.vectors[chosen], model.reference, BATCH, weights)
         rest = np.setdiff1d(own, chosen)
+        inputs = scaled(clips.vectors[rest], voice.normalization)
         truth.append(clips.emotions[rest])
-        named.append(model.named(voice.move(clips.vectors[rest]), np.unique(clips.emotions)))
+        named.append(model.named(inputs, np.unique(clips.emotions)))
     return np.concatenate(truth), np.concatenate(named)
 
 
@@ -183,8 +188,8 @@ def by_clusters(model: Model, clips: Clips, weights: Weights) -> dict[str, float
     uars = {}
     for count in CLUSTERS:
         names = fcluster(tree, count, "maxclust").astype(str)
-        moved = to_itself(Clips(clips.vectors, clips.emotions, names), model.reference, weights)
-        named = model.named(moved, np.unique(clips.emotions))
+        inputs = to_itself(Clips(clips.vectors, clips.emotions, names), model.reference, weights)
+        named = model.named(inputs, np.unique(clips.emotions))
         uars[str(count)] = round(metrics.uar(clips.emotions, named), 4)
     return uars
 
@@ -213,12 +218,14 @@ def of_one_emotion(model: Model, clips: Clips, weights: Weights, threshold: floa
             group = clips.of((clips.speakers == speaker) & (clips.emotions == emotion))
             if not len(group.emotions):
                 continue
-            vectors = group.vectors
-            passes = len(vectors) > 1 and model.variety(vectors) >= threshold * model.usual
-            if how == "adapted" or (how == "guarded" and passes):
-                vectors = to_itself(group, model.reference, weights, "corpus")
+            varied = len(group.emotions) > 1 and (
+                model.variety(group.vectors) >= threshold * model.usual
+            )
+            is_adapted = how == "adapted" or (how == "guarded" and varied)
+            by = "corpus" if is_adapted else "none"
             truth.append(group.emotions)
-            named.append(model.named(vectors, np.unique(clips.emotions)))
+            inputs = to_itself(group, model.reference, weights, by)
+            named.append(model.named(inputs, np.unique(clips.emotions)))
         uars[how] = round(metrics.uar(np.concatenate(truth), np.concatenate(named)), 4)
     return uars
 
