@@ -33,6 +33,7 @@ _MAX_STATISTIC = 1e9  # means, and padding; features are decibels or coefficient
 
 # Settings of a batch that are written only where they are used.
 _OPTIONAL = {field.name for field in dataclasses.fields(BatchSpec)} - BatchSpec().to_json().keys()
+_OPTIONAL |= {"merged"}  # of a recipe
 
 Rule = dict | list | Callable[[Any], bool]
 
@@ -283,6 +284,7 @@ _RECIPE = {
     "draw": _WORD,
     "augment": _is_settings,
     "model": _is_settings,
+    "merged": _is_settings,
     "published": [_PUBLISHED],
     "notes": [_text(4000)],
     "corrects": [_text(4000)],

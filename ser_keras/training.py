@@ -6,7 +6,6 @@ depends on seed and epoch alone, so a resumed run ends with the weights of an un
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import time
@@ -17,16 +16,23 @@ from typing import Any
 
 import numpy as np
 
-from ser_keras import batches, console, files, jax_epoch, losses, metrics, seeding, tensors
+from ser_keras import (
+    adaptation,
+    batches,
+    checkpoint,
+    console,
+    jax_epoch,
+    losses,
+    metrics,
+    seeding,
+)
 from ser_keras.augment import Augmentation
 from ser_keras.batches import Normalization
 from ser_keras.errors import SerKerasError
 from ser_keras.recipes import Recipe, Training
 
-CHECKPOINT = "checkpoint"
-_LAST, _BEST = "last.npz", "best.npz"
-_MOST = {int: 2**53, float: 1e38}  # in a history, which TensorFlow compares in float32
-_COLUMNS = "epoch loss accuracy val_loss val_accuracy val_macro_f1 learning_rate seconds".split()
+CHECKPOINT = checkpoint.FOLDER
+_CLIP = ("content", "corpus", "speaker", "emotion")
 
 
 @dataclass(frozen=True)
@@ -90,38 +96,46 @@ def fit(
         tf.config.experimental.enable_op_determinism()
     seeding.seed_backend(seed)
 
-    train = Examples(split.part("train"), store, seed, recipe.augment, varied, recipe.batch.frames)
-    validation = Examples(split.part("validation"), store, seed)
-    examples = {"train": train, "validation": validation}
-    frames_to_fit = (frames for role in recipe.batch.fit_on for frames in examples[role])
-    normalization = Normalization.fit(frames_to_fit, recipe.batch)
+    roles = recipe.training.fit_on
+    parts = {role: split.part(role) for role in ("train", "validation")}
+    learned = {name: [x for r in roles for x in parts[r][name]] for name in _CLIP}
+    train = Examples(learned, store, seed, recipe.augment, varied, recipe.batch.frames)
+    validation = Examples(parts["validation"], store, seed)
+    if recipe.training.adapted:
+        voices = list(zip(train.corpora, train.speakers, strict=True))
+        normalization = adaptation.reference(list(train), voices, recipe.batch)
+    else:
+        by_role = {"train": train, "validation": validation}
+        fitted_on = [role for role in recipe.batch.fit_on if role == "train" or role not in roles]
+        frames_to_fit = (frames for role in fitted_on for frames in by_role[role])
+        normalization = Normalization.fit(frames_to_fit, recipe.batch)
     n = recipe.training.batch_size
-    train_feed = Feed(train, recipe, normalization, n)
+    train_feed = Feed(train, recipe, normalization, n, recipe.training.adapted)
     validation_feed = Feed(validation, recipe, normalization, 1 if recipe.batch.one_by_one else n)
 
     network = build(recipe)
     compile_network(network, recipe.training)
-    checkpoint = _Checkpoint(network, folder / CHECKPOINT, environment or {})
+    state = checkpoint.Checkpoint(network, folder / CHECKPOINT, environment or {})
     callbacks = _callbacks(network, recipe.training, callbacks)
-    for row in checkpoint.history:  # rebuilds what the callbacks remember, such as patience
+    for row in state.history:  # rebuilds what the callbacks remember, such as patience
         for callback in callbacks:
             callback.on_epoch_end(row["epoch"] - 1, row)
-    seconds_before = sum(row["seconds"] for row in checkpoint.history)
-    if checkpoint.history:
-        console.say(f"Resuming after epoch {len(checkpoint.history)}.")
-        if not (network.stop_training or len(checkpoint.history) >= recipe.training.epochs):
-            checkpoint.load(_LAST)
-    _train(network, train_feed, validation_feed, recipe.training, checkpoint, callbacks, seed)
-    checkpoint.load(_BEST)
+    seconds_before = sum(row["seconds"] for row in state.history)
+    if state.history:
+        console.say(f"Resuming after epoch {len(state.history)}.")
+        if not (network.stop_training or len(state.history) >= recipe.training.epochs):
+            state.load(checkpoint.LAST)
+    _train(network, train_feed, validation_feed, recipe.training, state, callbacks, seed)
+    state.load(checkpoint.BEST)
     trained = build(recipe)  # bundles hold the network without optimizer, loss and metrics
     trained.set_weights(network.get_weights())
-    history, best = checkpoint.history, _best_row(checkpoint.history, recipe.training)["epoch"]
-    return Fitted(trained, normalization, history, best, checkpoint.environments, seconds_before)
+    history, best = state.history, _best_row(state.history, recipe.training)["epoch"]
+    return Fitted(trained, normalization, history, best, state.environments, seconds_before)
 
 
 def has_begun(folder: Path) -> bool:
     """Return whether a run folder has a checkpoint of a finished epoch."""
-    return (folder / CHECKPOINT / _LAST).exists()
+    return (folder / CHECKPOINT / checkpoint.LAST).exists()
 
 
 def device() -> str:
@@ -175,7 +189,7 @@ class Examples:
     """The training examples of one role: its clips and their augmented copies, as frames.
 
     Args:
-        part: Clips of this role: a table with the columns content, corpus and emotion.
+        part: Clips of this role: a table with the columns content, corpus, speaker and emotion.
         store: Maps the content of a clip to its frames.
         seed: Seed of the augmentation.
         augmentation: Steps that make the copies; without steps there are only the clips.
@@ -192,8 +206,8 @@ class Examples:
 
     def __post_init__(self):
         numbers = self.augmentation.numbers  # 0 is the clip itself
-        columns = (self.part[name] for name in ("emotion", "corpus"))
-        self.emotions, self.corpora = ([x for x in each for _ in numbers] for each in columns)
+        columns = ([x for x in self.part[name] for _ in numbers] for name in _CLIP[1:])
+        self.corpora, self.speakers, self.emotions = columns
         self._keys = [(content, number) for content in self.part["content"] for number in numbers]
         self._levels = [x for x in ("frames", "image") if self.augmentation.works_on(x)]
         self.change = self.augmentation.when == "epoch" and bool(self._levels)
@@ -221,10 +235,22 @@ class Feed:
 
     Examples of one length that never change are assembled once, and batches are rows of them.
     Otherwise each batch is assembled when it is needed.
+
+    Args:
+        examples: The examples.
+        recipe: Recipe of the network.
+        normalization: Normalisation of the training clips.
+        batch_size: Number of examples in a batch.
+        adapted: By what the examples are adapted, as `Training.adapted`: all of them once for each.
     """
 
     def __init__(
-        self, examples: Examples, recipe: Recipe, normalization: Normalization, batch_size: int
+        self,
+        examples: Examples,
+        recipe: Recipe,
+        normalization: Normalization,
+        batch_size: int,
+        adapted: Sequence[str] = (),
     ):
         self._examples = examples
         self._spec = recipe.batch
@@ -236,6 +262,8 @@ class Feed:
         self.inputs = None  # inputs of all examples, if they can be assembled once
         if not examples.change and (self._spec.frames is not None or self._spec.pooled):
             self.inputs = self._assemble(range(len(self)), epoch=0)
+        if adapted:
+            self._adapt(adapted)
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -251,6 +279,27 @@ class Feed:
             return {name: values[rows] for name, values in self.inputs.items()}
         frames = [self._examples.frames(row, epoch) for row in rows]
         return batches.assemble(frames, self._spec, self._normalization)
+
+    def _adapt(self, adapted: Sequence[str]) -> None:
+        """Replace the examples by as many for each way of adapting them."""
+        vectors, names = list(self._examples), []
+        for corpus, speaker in zip(self._examples.corpora, self._examples.speakers, strict=True):
+            names.append({"none": "", "corpus": corpus, "speaker": f"{corpus}/{speaker}"})
+        parts = []
+        for by in adapted:
+            inputs = np.empty((len(vectors), len(self._normalization.mean)), np.float32)
+            groups = np.array([name[by] for name in names])
+            for group in np.unique(groups):
+                rows = np.flatnonzero(groups == group)
+                own, normalization = [vectors[row] for row in rows], self._normalization
+                if by != "none":
+                    voice = adaptation.enrol(own, normalization, self._spec)
+                    normalization = voice.normalization
+                inputs[rows] = batches.assemble(own, self._spec, normalization)["features"]
+            parts.append(inputs)
+        self.inputs = {"features": np.concatenate(parts)}
+        self.truth = np.tile(self.truth, len(adapted))
+        self.targets = np.tile(self.targets, (len(adapted), 1))
 
 
 def _callbacks(network, training: Training, further: Sequence) -> list:
@@ -275,13 +324,13 @@ def _best_row(history: list[dict], training: Training) -> dict:
     return min(history, key=lambda row: sign * row[training.monitor])  # the first of equals
 
 
-def _train(network, train, validation, training, checkpoint, callbacks, seed) -> None:
+def _train(network, train, validation, training, state, callbacks, seed) -> None:
     """Train and validate epoch after epoch, from the end of the history to the end of training."""
     compiled = None
     if train.inputs is not None and jax_epoch.is_faster():
         compiled = jax_epoch.compile_epoch(network, train.inputs, train.targets, train.batch_size)
-    while not network.stop_training and len(checkpoint.history) < training.epochs:
-        epoch, start = len(checkpoint.history), time.perf_counter()
+    while not network.stop_training and len(state.history) < training.epochs:
+        epoch, start = len(state.history), time.perf_counter()
         if epoch < training.warmup_epochs:
             share = (epoch + 1) / training.warmup_epochs
             network.optimizer.learning_rate = training.learning_rate * share
@@ -300,8 +349,8 @@ def _train(network, train, validation, training, checkpoint, callbacks, seed) ->
             raise SerKerasError(f"epoch {epoch + 1}", "the loss is no longer finite", remedy)
         for callback in callbacks:
             callback.on_epoch_end(epoch, row)
-        best = _best_row([*checkpoint.history, row], training)
-        checkpoint.save(row, is_best=best is row)
+        best = _best_row([*state.history, row], training)
+        state.save(row, is_best=best is row)
         mark = "best so far" if best is row else f"best: epoch {best['epoch']}"
         mark = "the last epoch counts" if training.monitor == "epoch" else mark
         if epoch % 10 < 2 and (left := (training.epochs - epoch - 1) * row["seconds"]) >= 1:
@@ -339,62 +388,3 @@ def _validate(network, feed: Feed) -> dict:
         "val_accuracy": metrics.accuracy(feed.truth, predicted),
         "val_macro_f1": metrics.macro_f1(feed.truth, predicted, probabilities.shape[1]),
     }
-
-
-class _Checkpoint:
-    """All that a run needs to resume: its variables and its history, in one file.
-
-    The best weights are written before it. If the process is killed between the two, the epoch is
-    trained again, to the same weights. After the training, only the history is read from it.
-    """
-
-    def __init__(self, network, folder: Path, environment: dict):
-        self._network, self._folder, self._environment = network, folder, environment
-        self.history: list[dict] = []  # rows of the finished epochs
-        self.environments: list[dict] = []
-        if (folder / _LAST).exists():
-            try:
-                (text,) = tensors.read_npz(folder / _LAST, {"progress": ()}, "U").values()
-                progress = json.loads(str(text))
-                self.history, self.environments = progress["history"], progress["environments"]
-                rows = [[row[column] for column in _COLUMNS] for row in self.history]
-                keys = [set(each) for each in self.environments if environment]
-                counted = [row[0] for row in rows] == [*range(1, 1 + len(rows))]
-                numbers = not any(abs(x) > _MOST.get(type(x), -1) for row in rows for x in row)
-                if not (counted and numbers) or any(each != set(environment) for each in keys):
-                    raise ValueError("its history has another form")
-            except (SerKerasError, ValueError, LookupError, TypeError, RecursionError) as error:
-                raise self._refusal(_LAST, error) from error
-
-    def load(self, name: str) -> None:
-        """Assign the variables of a file to the network and, of the last state, its optimizer."""
-        variables = self._variables(name)
-        shapes = {str(i): tuple(variable.shape) for i, variable in enumerate(variables)}
-        try:
-            arrays = tensors.read_npz(self._folder / name, shapes)
-        except (SerKerasError, ValueError) as error:
-            raise self._refusal(name, error) from error
-        for variable, array in zip(variables, arrays.values(), strict=True):
-            variable.assign(array)
-
-    def save(self, row: dict, is_best: bool) -> None:
-        """Store the state after an epoch."""
-        from keras import ops
-
-        self.history.append(row)
-        if self._environment not in self.environments:
-            self.environments.append(self._environment)
-        progress = json.dumps({"history": self.history, "environments": self.environments})
-        for name in (_BEST, _LAST) if is_best else (_LAST,):
-            arrays = {str(i): ops.convert_to_numpy(v) for i, v in enumerate(self._variables(name))}
-            with files.atomic(self._folder / name) as partial:
-                np.savez(partial, progress=progress, **arrays)
-
-    def _variables(self, name: str) -> list:
-        optimizer = self._network.optimizer.variables if name == _LAST else []
-        return [*self._network.variables, *optimizer]
-
-    def _refusal(self, name: str, error: Exception) -> SerKerasError:
-        reason = getattr(error, "problem", str(error)[:80])
-        problem = f"is damaged, of another network or another version of this package ({reason})"
-        return SerKerasError(self._folder / name, problem, "Train again with --fresh")

@@ -15,8 +15,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors plain console files seeding audio tensors models functionals features batches cache "
     "corpora augment layers recipes splits leakage audit engines trial adaptation prediction "
-    "manifest bundle metrics baselines losses jax_epoch training pictures evaluation runs ledger "
-    "cli"
+    "manifest bundle metrics baselines losses jax_epoch checkpoint training pictures evaluation "
+    "runs ledger cli"
 ).split()
 LIGHT = (
     "errors plain files console audio tensors models functionals features batches corpora engines "
@@ -44,6 +44,7 @@ OWNERS = {  # who may import what, wherever in the file, and why
         "losses": "their loss",
         "training": "trains them",
         "jax_epoch": "asks for the backend",
+        "checkpoint": "reads its variables",
         "engines": "runs them",
         "seeding": "seeds the backend",
         "runs": "notes the backend in the record",

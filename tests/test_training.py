@@ -13,7 +13,10 @@ from tests.conftest import SMALL, claim_seconds, stop_in_epoch
 
 @pytest.fixture
 def part():
-    clips = {"content": ["a", "b"], "corpus": "tess", "emotion": ["sad", "happy"]}
+    clips = {
+        **{"content": ["a", "b"], "corpus": "tess", "speaker": "OAF"},
+        "emotion": ["sad", "happy"],
+    }
     return pd.DataFrame(clips)
 
 
@@ -43,6 +46,62 @@ def test_an_augmented_waveform_replaces_the_clip_in_its_copy(part):
     examples = training.Examples(part, STORE, 0, Augmentation(steps=("gain",)), varied)
     np.testing.assert_array_equal(examples.frames(1), varied["a", 1])
     np.testing.assert_array_equal(examples.frames(0), STORE["a"])
+
+
+@pytest.fixture
+def vectors():
+    """Vectors of two voices of two corpora, each of another size and place."""
+    rng = np.random.default_rng(0)
+    places = {"tess": (3, 2), "savee": (-5, 4)}
+    clips = [
+        (corpus, i, corpus, "OAF", ("sad", "happy")[i % 2]) for corpus in places for i in range(40)
+    ]
+    part = pd.DataFrame(
+        {
+            "content": [f"{corpus}{i}" for corpus, i, *_ in clips],
+            "corpus": [clip[2] for clip in clips],
+            "speaker": [clip[3] for clip in clips],
+            "emotion": [clip[4] for clip in clips],
+        }
+    )
+    store = {
+        content: rng.normal(*places[corpus], (1, 1024)).astype(np.float32)
+        for content, corpus in zip(part["content"], part["corpus"], strict=True)
+    }
+    return part, store
+
+
+def test_adapted_clips_lie_where_those_of_a_usual_speaker_do(vectors):
+    from ser_keras import adaptation
+
+    part, store = vectors
+    recipe = recipes.get("encoder-linear")
+    recipe = dataclasses.replace(recipe, emotions=("happy", "sad"))
+    examples = training.Examples(part, store, 0)
+    voices = list(zip(part["corpus"], part["speaker"], strict=True))
+    usual = adaptation.reference(list(examples), voices, recipe.batch)
+    feed = training.Feed(examples, recipe, usual, 999, ("none", "speaker"))
+    ((inputs, targets),) = feed.batches(np.arange(len(feed)))
+    assert len(feed) == len(targets) == 160
+    np.testing.assert_array_equal(targets[:80], targets[80:])
+    plain, adapted = inputs["features"][:80].mean(axis=1), inputs["features"][80:].mean(axis=1)
+    assert abs(plain[:40].mean() - plain[40:].mean()) > 1
+    assert abs(adapted[:40].mean() - adapted[40:].mean()) < 0.1
+
+
+def test_validation_clips_are_trained_on_if_the_recipe_says_so(vectors, tmp_path):
+    part, store = vectors
+    roles = ["train"] * 40 + ["validation"] * 40  # the second corpus validates
+    split = splits.Split("tess", "speaker", 0, 0, part.assign(role=roles), ())
+    recipe = recipes.get("encoder-linear").override({"training.epochs": "2"})
+    means = {}
+    for roles in (("train",), ("train", "validation")):
+        changed = dataclasses.replace(recipe.training, fit_on=roles)
+        changed = dataclasses.replace(recipe, training=changed)
+        fitted = training.fit(changed, split, store, seed=0, folder=tmp_path / str(len(roles)))
+        means[len(roles)] = np.mean(fitted.normalization.mean)
+    assert means[1] == pytest.approx(3, abs=0.2)
+    assert means[2] == pytest.approx(-1, abs=0.2)
 
 
 def test_validation_equals_the_evaluation_of_keras(tiny_index, tiny_run, cache, tmp_path):

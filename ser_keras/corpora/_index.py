@@ -51,6 +51,11 @@ class Index:
         """Return the index of the clips with these emotions."""
         return replace(self, table=_numbered(self.table[self.table["emotion"].isin(emotions)]))
 
+    def merged(self, emotions: Mapping[str, str]) -> Index:
+        """Return the index with other names for some emotions, given as old name -> new name."""
+        renamed = self.table["emotion"].replace(dict(emotions))
+        return replace(self, table=self.table.assign(emotion=renamed)) if emotions else self
+
     def sentences(self) -> list[str]:
         """Return how many clips there are and which files were left out, as sentences."""
         duplicates = self.table.dropna(subset="duplicate_of")

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+ADAPTED = ("none", "speaker", "corpus")
+# Settings that records of before they were there do not have: written where they differ from these.
+_LATER = {"balanced": False, "fit_on": ("train",), "adapted": ()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -44,6 +48,12 @@ class Training:
         balanced: Whether all corpora weigh the same in the loss, and so do all emotions of a
             corpus. The loss of a clip then compares the emotions of its own corpus alone, so that
             pooled corpora do not train the network away from emotions that one of them lacks.
+        fit_on: Roles whose clips are trained on: `("train",)`, or `("train", "validation")` where
+            the validation clips choose nothing (`monitor="epoch"`). Their scores then say little.
+        adapted: How training clips with one vector each are trained on, once for each entry:
+            `none` (as they are), or adapted to all clips of their `speaker` or their `corpus`, as
+            `ser_keras.adaptation` does it. The normalisation is then that of a usual speaker.
+            Empty for `none` under the normalisation of all training clips.
     """
 
     optimizer: str = "adam"
@@ -61,6 +71,8 @@ class Training:
     min_learning_rate: float = 1e-6
     warmup_epochs: int = 0
     balanced: bool = False
+    fit_on: tuple[str, ...] = ("train",)
+    adapted: tuple[str, ...] = ()
 
     def __post_init__(self):
         choices = {
@@ -72,9 +84,20 @@ class Training:
             if getattr(self, field) not in allowed:
                 problem = f"is {getattr(self, field)!r}"
                 raise SerKerasError(f"training.{field}", problem, f"Choose {_one_of(allowed)}")
+        for field in ("fit_on", "adapted"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))  # JSON has no tuples
         for field in ("learning_rate", "batch_size", "epochs"):
             if not getattr(self, field) > 0:
                 raise SerKerasError(f"training.{field}", "is not above 0", "Give a positive number")
+        if self.fit_on not in (("train",), ("train", "validation")):
+            remedy = "Give train, or train,validation"
+            raise SerKerasError("training.fit_on", f"is {','.join(self.fit_on)!r}", remedy)
+        if "validation" in self.fit_on and self.monitor != "epoch":
+            problem = "trains on the validation clips, which choose the epoch"
+            raise SerKerasError("training.fit_on", problem, "Set training.monitor=epoch, too")
+        if not set(self.adapted) <= set(ADAPTED) or len(set(self.adapted)) != len(self.adapted):
+            remedy = f"Give some of {', '.join(ADAPTED)}"
+            raise SerKerasError("training.adapted", f"is {','.join(self.adapted)!r}", remedy)
         if self.balanced and self.label_smoothing:
             problem, remedy = "does not go with label smoothing", "Set training.label_smoothing=0"
             raise SerKerasError("training.balanced", problem, remedy)
@@ -123,6 +146,7 @@ class Recipe:
             left out.
         augment: Augmentation of the training clips; by default there is none.
         model: Arguments of `build` that differ from its defaults.
+        merged: Emotions whose clips count as another, such as `{"calm": "neutral"}`.
         published: Figures to compare with.
         notes: What a reader of the figures has to know, in plain sentences.
         corrects: What a corrected variant corrects.
@@ -140,10 +164,16 @@ class Recipe:
     draw: Callable[[pd.DataFrame, int, int], np.ndarray]
     augment: Augmentation = Augmentation()  # noqa: RUF009  frozen, so it may be shared
     model: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    merged: Mapping[str, str] = dataclasses.field(default_factory=dict)
     published: tuple[Published, ...] = ()
     notes: tuple[str, ...] = ()
     corrects: tuple[str, ...] = ()
     name: str = ""
+
+    def __post_init__(self):
+        if self.training.adapted and not (self.features.one_vector and self.batch.fit == "mean"):
+            remedy = "Leave training.adapted empty, or choose features that are a vector"
+            raise SerKerasError("training.adapted", "needs features of one vector a clip", remedy)
 
     @property
     def draw_name(self) -> str:
@@ -205,9 +235,14 @@ class Recipe:
         }
         for part in ("features", "batch", "augment"):
             value[part] = value[part].to_json()
-        value["training"] = dataclasses.asdict(self.training)
-        if not self.training.balanced:
-            del value["training"]["balanced"]  # records of before it was there do not have it
+        value["training"] = {
+            key: list(setting) if isinstance(setting, tuple) else setting
+            for key, setting in dataclasses.asdict(self.training).items()
+            if key not in _LATER or setting != _LATER[key]
+        }
+        value["merged"] = dict(self.merged)
+        if not self.merged:
+            del value["merged"]
         value["published"] = [dataclasses.asdict(figure) for figure in self.published]
         value["model"] = {k.split(".")[1]: v for k, v in self.settings().items() if "model." in k}
         value["network"] = self.build.__module__.rpartition(".")[2]

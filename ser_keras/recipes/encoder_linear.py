@@ -51,6 +51,8 @@ RECIPE = Recipe(
         patience=None,
         schedule="constant",
         balanced=True,
+        fit_on=("train", "validation"),
+        adapted=("none", "speaker"),
     ),
     notes=(
         "Each clip is 1,024 numbers: mean and deviation over time of the states of two layers, "

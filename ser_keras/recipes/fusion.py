@@ -11,7 +11,7 @@ from ser_keras.models.speaker_encoder import SIZE
 from ser_keras.recipes import encoder_linear, functionals_linear, network_inputs
 
 
-def build(shapes, n_classes, *, l2_encoder=0.01, l2_functionals=0.01):
+def build(shapes, n_classes, *, l2_encoder=0.03, l2_functionals=0.03):
     """Return the network, not compiled.
 
     The penalty of each part decides how much the network leans on it.

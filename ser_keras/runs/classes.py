@@ -32,12 +32,14 @@ def emotions_of(recipe: Recipe, index: corpora.Index) -> tuple[str, ...]:
 def adapted(recipe: Recipe, index: corpora.Index) -> tuple[Recipe, corpora.Index]:
     """Return the recipe with the classes of a corpus, and the index of the clips of these.
 
-    Clips of emotions that a recipe does not know are left out with a warning.
+    Emotions that the recipe merges get their new name. Clips of emotions that it does not know are
+    left out with a warning.
 
     Raises:
         SerKerasError: There are too few or too many classes, a label is no line of text, or a class
             of a user's own corpus has too few clips.
     """
+    index = index.merged(recipe.merged)
     emotions = emotions_of(recipe, index)
     known = index.only(emotions)
     clips = known.clips["emotion"].value_counts()

@@ -68,9 +68,12 @@ def make(
     that all of them have; other emotions are left out. Validation is an eighth of the speakers of
     each other corpus, as under `speaker`.
 
+    `whole-corpus`: the same, but each corpus keeps every emotion that another one has, too, and
+    the network chooses among those of the tested corpus.
+
     A protocol that holds out another column of the index treats its values as `text` does texts.
 
-    Under all protocols but `corpus`, each of several pooled corpora is split by itself. A corpus
+    Under all protocols but these two, each of several pooled corpora is split by itself. A corpus
     with fewer folds than another starts again at its fold 0.
 
     Args:
@@ -196,7 +199,7 @@ def _draws(
             remedy = f"Name it, or choose another protocol than {rule.name}, which needs it"
             raise SerKerasError(unknown.iloc[0], problem, remedy)
     if rule.drawing == "corpora":
-        return [_corpora(clips)]
+        return [_corpora(clips, rule)]
     parts = [part for _, part in clips.groupby("corpus", sort=True)]
     if rule.drawing == "authors":
         return [(part, [authors] if authors else []) for part in parts]
@@ -208,14 +211,14 @@ def _draws(
     ]
 
 
-def _corpora(clips: pd.DataFrame) -> tuple[pd.DataFrame, Sequence[Draw]]:
-    """Return the clips of the emotions that all corpora have, and a draw that tests each corpus."""
+def _corpora(clips: pd.DataFrame, rule: Protocol) -> tuple[pd.DataFrame, Sequence[Draw]]:
+    """Return the clips of the emotions that corpora share, and a draw that tests each corpus."""
     names = sorted(clips["corpus"].unique())
     if len(names) < 2:
         remedy = "Name several, as in --corpus ravdess+tess"
         raise SerKerasError(names[0], "is one corpus, and none is left to train on", remedy)
     spread = clips.groupby("emotion")["corpus"].nunique()
-    shared = spread.index[spread == len(names)]
+    shared = spread.index[spread >= (2 if rule.own_emotions else len(names))]
     if len(shared) < 2:
         problem = f"share {count(len(shared), 'emotion')}, 2 are needed"
         raise SerKerasError("+".join(names), problem, "Choose other corpora")

@@ -32,6 +32,9 @@ class Protocol:
         folds_from: Name of the published groups of speakers (a key of `Corpus.speaker_folds`) that
             the folds test. Only corpora with such groups have the protocol. None stands for the
             default groups of the corpus or, if it has none, the generic rule of `splits.make`.
+        own_emotions: Whether each of several pooled corpora keeps all of its emotions. A network
+            then chooses among those of the tested corpus. If not, only emotions that all corpora
+            have are in.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Protocol:
     drawing: Literal["held-out", "stratified", "authors", "corpora"] = "held-out"
     holds_out: tuple[str, ...] = ()
     folds_from: str | None = None
+    own_emotions: bool = False
 
 
 _TABLE = (  # in the order of the ladder: the further down, the less is shared
@@ -94,6 +98,15 @@ _TABLE = (  # in the order of the ladder: the further down, the less is shared
         mark=(4, "P"),
         drawing="corpora",
         holds_out=("corpus",),
+    ),
+    Protocol(
+        name="whole-corpus",
+        measures="tested on an unseen corpus, among all emotions that it has",
+        forbids=("content", "near", "speaker"),
+        mark=(4, "X"),
+        drawing="corpora",
+        holds_out=("corpus",),
+        own_emotions=True,
     ),
 )
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType({row.name: row for row in _TABLE})

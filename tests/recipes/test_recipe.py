@@ -77,3 +77,22 @@ def test_every_setting_can_be_given_back_as_text(name):
 def test_an_unknown_recipe_is_answered_with_the_nearest():
     with pytest.raises(SerKerasError, match="Did you mean attention-tess-corrected"):
         recipes.get("attention-tess-correct")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"fit_on": ("validation",)}, "training.fit_on: is 'validation'"),
+        ({"fit_on": ("train", "validation")}, "trains on the validation clips, which choose"),
+        ({"adapted": ("voice",)}, "training.adapted: is 'voice'"),
+        ({"adapted": ("speaker", "speaker")}, "training.adapted: is 'speaker,speaker'"),
+    ],
+)
+def test_clips_to_train_on_are_named_as_they_are_known(changes, sentence):
+    with pytest.raises(SerKerasError, match=sentence):
+        recipes.Training(**changes)
+
+
+def test_frames_cannot_be_adapted():
+    with pytest.raises(SerKerasError, match="needs features of one vector a clip"):
+        recipes.get("attention-tess").override({"training.adapted": "speaker"})

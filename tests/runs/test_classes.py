@@ -41,6 +41,14 @@ def test_a_recipe_for_any_corpus_learns_the_emotions_that_a_known_corpus_has():
     assert len(known.clips) == 36
 
 
+def test_emotions_that_a_recipe_merges_are_trained_and_scored_as_one():
+    recipe, index = classes.adapted(
+        recipes.get("general"), of("calm", "neutral", "sad", name="tess")
+    )
+    assert "calm" not in recipe.emotions
+    assert index.clips["emotion"].value_counts().to_dict() == {"neutral": 24, "sad": 12}
+
+
 def test_an_own_corpus_names_the_classes_where_it_is_pooled_with_a_known_one():
     recipe, _ = classes.adapted(recipes.get("attention-tess"), of(*LABELS, name="calls+tess"))
     assert recipe.emotions == IN_ORDER

@@ -215,6 +215,19 @@ def test_the_protocol_corpus_tests_a_corpus_over_the_emotions_that_all_have():
     assert set(split.table["emotion"]) == set(TESS_EMOTIONS)  # only RAVDESS has calm
 
 
+def test_the_protocol_whole_corpus_keeps_emotions_that_two_corpora_have():
+    labels = ("happy", "sad", "calm")
+    pooled = [
+        grid("aesdd", "AB", ("happy", "angry"), "abc"),
+        grid("ravdess", "CD", labels, "abc"),
+        grid("savee", "EF", ("sad", "happy"), "abc"),
+    ]
+    split = splits.make(corpora.pool(pooled), "whole-corpus", fold=0)
+    assert values(split, "test", "corpus") == {"aesdd"}
+    assert values(split, "test", "emotion") == {"happy"}  # nobody else is angry, or calm
+    assert values(split, "train", "emotion") == {"happy", "sad"}
+
+
 def test_the_protocol_corpus_needs_several_that_share_emotions():
     with pytest.raises(SerKerasError, match="is one corpus"):
         splits.make(tess(words=5), "corpus")
