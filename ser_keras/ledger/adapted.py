@@ -84,7 +84,12 @@ def itself(results: list[dict]) -> Table:
         means = [f"{statistics.fmean(column):.3f}" for column in zip(*uars, strict=True)]
         cells.append(["mean", "", "", *means, "", ""])
     header = ("corpus left out", "clips", "speakers", "plain", "by corpus", "by speaker")
-    groups = ("groups of one emotion", "the same, guarded", "left alone: of one emotion", "mixed")
+    groups = (
+        "groups of one emotion",
+        "the same, guarded",
+        "left alone, one emotion",
+        "left alone, mixed",
+    )
     return Table((*header, *groups), cells)
 
 

@@ -21,8 +21,8 @@ ITSELF = ("speaker", "corpus")  # adapted to the very clips that are scored
 _WORDS = {
     "1 recording": "to the speaker by 1 other recording",
     "3 recordings": "to the speaker by 3 other recordings",
-    "speaker": "to the speaker by all test clips of the speaker",
-    "corpus": "to the corpus by all test clips of the corpus",
+    "speaker": "to the speaker by the scored clips themselves",
+    "corpus": "to the corpus by the scored clips themselves",
 }
 
 
