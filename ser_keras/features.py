@@ -165,6 +165,11 @@ class FeatureSpec:
             return sum(part.SIZE for part in _vectors(self.kind))
         return self.n_mfcc if self.kind == "mfcc" else self.n_mels
 
+    @property
+    def one_vector(self) -> bool:
+        """Whether a clip is one vector, whatever its length."""
+        return self.kind in _VECTORS
+
     def frames(self, samples: int) -> int:
         """Return the number of frames in a clip with this number of samples at `sample_rate`.
 

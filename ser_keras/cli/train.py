@@ -260,6 +260,8 @@ def _show(run: Run, data: Path | None) -> None:
     console.show("\n" + evaluation.comparison(run.test, run.reference, key.corpus, run.verdict))
     if run.baselines:
         console.show("\n" + _ranking(run))
+    if lines := runs.adapted.sentences(run):
+        console.show("\n" + "\n".join(lines))
     if remarks := runs.remarks(run, data):
         console.show("\n" + "\n".join(remarks))
     folder = files.short(run.folder)

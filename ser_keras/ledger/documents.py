@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras import files, pictures, recipes
 from ser_keras.errors import SerKerasError
-from ser_keras.ledger import small_corpora, storage, tables
+from ser_keras.ledger import adapted, small_corpora, storage, tables
 from ser_keras.ledger.rows import Row, grouped
 from ser_keras.runs import Run
 from ser_keras.splits import PROTOCOLS
@@ -66,6 +66,9 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "corrections": lambda: tables.corrections(rows).markdown(),
         "machines": lambda: tables.machines(tables.repeated(runs)).markdown(),
         "systems": lambda: tables.systems().markdown(),
+        "adapted": lambda: adapted.table(rows).markdown(),
+        "adaptation-curve": lambda: adapted.curve(small_corpora.read(adapted.RESULTS)).markdown(),
+        "adaptation-itself": lambda: adapted.itself(small_corpora.read(adapted.RESULTS)).markdown(),
         "small-corpora": lambda: small_corpora.table(small_corpora.read()).markdown(),
         "grids": lambda: "\n\n".join(
             f"![{title}](pictures/{_grid_name(own)})" for title, own in _grids(rows).items()

@@ -1,5 +1,6 @@
 """Runs: from a corpus to a sealed run folder, and the record of what came out."""
 
+from ser_keras.runs import adapted
 from ser_keras.runs.classes import emotions_of
 from ser_keras.runs.evidence import draw
 from ser_keras.runs.experiment import (
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "RunKey",
     "Searched",
+    "adapted",
     "check",
     "draw",
     "emotions_of",

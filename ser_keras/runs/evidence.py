@@ -40,6 +40,7 @@ class Trained:
         validation: Scores of the validation clips.
         test: Scores of the test clips.
         predictions: A row for each validation and test clip.
+        adapted: Scores of the test clips with the network adapted to their voices.
     """
 
     key: RunKey
@@ -52,6 +53,7 @@ class Trained:
     validation: metrics.Scores
     test: metrics.Scores
     predictions: pd.DataFrame
+    adapted: dict[str, Headline]
 
     @property
     def title(self) -> str:
@@ -209,6 +211,7 @@ def record(trained: Trained, baselines: dict[str, Baseline], seconds: float, fol
         seconds=seconds,
         parameters=fitted.network.count_params(),
         environments=tuple(Environment(**each) for each in fitted.environments),
+        adapted=trained.adapted,
         folder=folder,
     )
 

@@ -29,11 +29,11 @@ from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
-from ser_keras.runs import classes, evidence, provenance
+from ser_keras.runs import adapted, classes, evidence, provenance
 from ser_keras.runs.evidence import Trained
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
-from ser_keras.runs.record import SEAL, Baseline, Run, read
+from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
 from ser_keras.splits import Split
 
 if TYPE_CHECKING:
@@ -149,16 +149,17 @@ def run(
             engine=engines.KerasEngine(fitted.network),
         )
         console.say("Scoring the validation and test clips, and writing the model.")
-        validation, test, predictions = _score(pipeline, split, store)
         trained = Trained(
-            key, recipe, index, split, store, fitted, pipeline, validation, test, predictions
+            key, recipe, index, split, store, fitted, pipeline, *_score(pipeline, split, store)
         )
         evidence.save_bundle(trained, folder, options.quantize)
         console.say("Drawing the pictures.")
         with _pictures():
             evidence.draw_attention(trained, folder)
         seconds = round(time.perf_counter() - begun + fitted.seconds_before, 1)
-        sealed = evidence.record(trained, _baselines(split, named, predictions), seconds, folder)
+        sealed = evidence.record(
+            trained, _baselines(split, named, trained.predictions), seconds, folder
+        )
         evidence.write_tables(trained, sealed, folder)
         with _pictures():
             evidence.draw(sealed, folder)
@@ -352,8 +353,11 @@ def _varied(
 
 def _score(
     pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
-) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame]:
-    """Return scores of validation and test, and a row a clip, by the code that users will run."""
+) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame, dict[str, Headline]]:
+    """Return what the code that users will run makes of the clips.
+
+    That is the scores of validation and test, a row a clip, and the test scores adapted to voices.
+    """
     import pandas as pd
 
     number = {label: i for i, label in enumerate(pipeline.labels)}
@@ -368,7 +372,8 @@ def _score(
         predicted = [pipeline.labels[i] for i in probabilities.argmax(axis=1)]
         table = table[["path", "speaker", "emotion", "text", "role"]]
         tables.append(table.assign(predicted=predicted, **columns))
-    return scores[0], scores[1], pd.concat(tables, ignore_index=True)
+    predictions = pd.concat(tables, ignore_index=True)
+    return scores[0], scores[1], predictions, adapted.scores(pipeline, split, store)
 
 
 def _baselines(

@@ -106,6 +106,8 @@ class Run:
             another environment.
         repeat: 0 for the run that counts; 1, 2, ... for the same run made again elsewhere.
         searched: How its settings were chosen, if a search chose them.
+        adapted: Scores of the test clips with the network adapted to their voices, by what it was
+            adapted to; see `runs.adapted`. Empty where it cannot be adapted.
         folder: Where the record was read from; not part of the record.
     """
 
@@ -130,6 +132,7 @@ class Run:
     environments: tuple[Environment, ...]
     repeat: int = 0
     searched: Searched | None = None
+    adapted: dict[str, Headline] = field(default_factory=dict)
     folder: Path = field(compare=False)
 
     @property
@@ -221,6 +224,11 @@ class Run:
             "environment": first,
             "resumed_in": others,
             **({} if self.searched is None else {"searched": asdict(self.searched)}),
+            **(
+                {"adapted": {name: asdict(value) for name, value in self.adapted.items()}}
+                if self.adapted
+                else {}
+            ),
         }
 
     @classmethod
@@ -260,6 +268,10 @@ class Run:
                     "published": tuple(Published(**each) for each in value["published"]),
                     "environments": tuple(Environment(**each) for each in environments),
                     "searched": Searched(**value["searched"]) if "searched" in value else None,
+                    "adapted": {
+                        name: Headline.from_json(scores)
+                        for name, scores in value.get("adapted", {}).items()
+                    },
                     "folder": folder,
                 }
             )

@@ -23,9 +23,9 @@ from ser_keras.adaptation import Weights
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.cache import FeatureStore
 from ser_keras.features import FeatureSpec
+from ser_keras.ledger import adapted
 from tests.benchmarks.setting import add_corpora
 
-RESULTS = files.RESULTS / "adaptation.json"
 CORPORA = ("ravdess", "tess", "savee", "aesdd", "ased")
 EMOTIONS = ("neutral", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 COUNTS = (0, 1, 2, 3, 6, 12, 24)
@@ -348,13 +348,13 @@ def main(argv: list[str] | None = None) -> None:
     )
     add_corpora(parser, "folder above the corpora")
     parser.add_argument("--cache", type=Path, default=files.CACHE, metavar="DIR")
-    parser.add_argument("--keep", action="store_true", help=f"write results/{RESULTS.name}")
+    parser.add_argument("--keep", action="store_true", help=f"write results/{adapted.RESULTS.name}")
     arguments = parser.parse_args(argv)
     with cli.exit_codes("Stopped."):
         rows = measure(read(arguments.corpora, arguments.cache))
         console.show(table(rows))
         if arguments.keep:
-            files.write_json(RESULTS, rows)
+            files.write_json(adapted.RESULTS, rows)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 import pandas as pd
 import pytest
 
-from ser_keras import files
+from ser_keras import files, runs
 from ser_keras.cli import train
 from ser_keras.errors import SerKerasError
 from tests.conftest import SMALL
@@ -120,6 +120,16 @@ def test_a_network_that_only_equals_a_baseline_does_not_beat_it(
     )
     run.write()
     assert "does not beat duration" in shown(run, cache, tiny_tess, capsys)
+
+
+def test_adapted_scores_have_a_line_each(tiny_run, tiny_tess, cache, capsys, tmp_path):
+    assert "adapted to" not in shown(tiny_run, cache, tiny_tess, capsys)
+    shutil.copytree(tiny_run.folder, tmp_path / "run")
+    adapted = {"3 recordings": runs.Headline.of(tiny_run.test)}
+    run = dataclasses.replace(tiny_run, adapted=adapted, folder=tmp_path / "run")
+    run.write()
+    line = f"adapted to the speaker by 3 other recordings: UAR {run.test.uar}"
+    assert line in shown(run, cache, tiny_tess, capsys).splitlines()
 
 
 def test_a_corpus_that_was_asked_for_is_never_replaced(capsys, tmp_path):

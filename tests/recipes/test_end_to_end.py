@@ -146,6 +146,10 @@ def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
         assert scores.labels == emotions
         assert set(scores.per_class) == set(emotions)
 
+    # a network of vectors is also scored adapted to the voices of the test clips
+    assert bool(run.adapted) == recipe.features.one_vector
+    assert all(scores.n >= run.test.n for scores in run.adapted.values())
+
     written = pd.read_csv(run.folder / "predictions.csv")
     some = written[written["role"] == "test"].iloc[:5]
     columns = [f"p_{emotion}" for emotion in emotions]

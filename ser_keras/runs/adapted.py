@@ -1,0 +1,101 @@
+"""Scores of the test clips where the network is adapted to their voices, beside the plain ones.
+
+Only features with one vector a clip can be adapted, and only where the speakers are known.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+
+from ser_keras import adaptation, metrics, seeding
+from ser_keras.prediction import Pipeline
+from ser_keras.runs.record import Headline, Run
+from ser_keras.splits import Split
+
+DRAWS = 3  # of the recordings that a speaker is enrolled with
+ENROLLED = {"1 recording": 1, "3 recordings": 3}  # other recordings of the speaker, never scored
+ITSELF = ("speaker", "corpus")  # adapted to the very clips that are scored
+_WORDS = {
+    "1 recording": "to the speaker by 1 other recording",
+    "3 recordings": "to the speaker by 3 other recordings",
+    "speaker": "to the speaker by the scored clips themselves",
+    "corpus": "to the corpus by the scored clips themselves",
+}
+
+
+def scores(
+    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
+) -> dict[str, Headline]:
+    """Return the scores of the test clips by what the network was adapted to.
+
+    "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
+    which are not scored. They are drawn three times, and the clips of the three draws are scored
+    together: each clip counts up to three times, so that with fewer than three speakers, where
+    intervals are drawn from clips, these are too narrow. A speaker with few clips is enrolled with
+    no more than half of them. "speaker" adapts to all test clips of each speaker and "corpus" to
+    all of each corpus: the clips that are scored are among them.
+
+    Args:
+        pipeline: The network as users will run it.
+        split: Clips with their roles.
+        store: Frames of each clip by its content, float32 (frames, n_features).
+
+    Returns:
+        Headlines by "1 recording", "3 recordings", "speaker" and "corpus"; nothing where features
+        are not one vector a clip, or a speaker is not known.
+    """
+    clips = split.part("test").sort_values("content", ignore_index=True)  # paths may differ
+    batch = pipeline.batch
+    if (
+        not pipeline.features.one_vector
+        or (batch.fit, batch.normalize) != ("mean", "feature")
+        or clips["speaker"].isna().any()
+    ):
+        return {}
+    vectors = [store[content] for content in clips["content"]]
+    corpora = clips["corpus"].to_numpy(str)
+    speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
+    truth = clips["emotion"].map(pipeline.labels.index).to_numpy(int)
+
+    def headline(rows: np.ndarray, probabilities: np.ndarray) -> Headline:
+        groups = speakers[rows]
+        return Headline.of(
+            metrics.score(truth[rows], probabilities, pipeline.labels, groups=groups)
+        )
+
+    headlines = {}
+    for name, count in ENROLLED.items():
+        scored, parts = [], []
+        for draw, speaker in itertools.product(range(DRAWS), np.unique(speakers)):
+            own = np.flatnonzero(speakers == speaker)
+            own = seeding.stream(split.seed, "enrolment", draw, speaker).permutation(own)
+            n_enrolled = min(count, len(own) // 2)
+            enrolled, rest = own[:n_enrolled], own[n_enrolled:]
+            voice = adaptation.enrol([vectors[i] for i in enrolled], pipeline.normalization, batch)
+            scored.append(rest)
+            parts.append(pipeline.adapted(voice).probabilities(vectors[i] for i in rest))
+        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
+    for name, groups in zip(ITSELF, (speakers, corpora), strict=True):
+        adaptations = adaptation.adapt(
+            vectors, pipeline.normalization, batch, "speaker", speakers=list(groups)
+        )
+        scored, parts = [], []
+        for group in np.unique(groups):
+            own = np.flatnonzero(groups == group)
+            adapted = pipeline.adapted(adaptations[own[0]])
+            scored.append(own)
+            parts.append(adapted.probabilities(vectors[i] for i in own))
+        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
+    return headlines
+
+
+def sentences(run: Run) -> list[str]:
+    """Return a line for each score of a run that was adapted; none where there is none."""
+    return [
+        f"adapted {_WORDS[name]}: UAR {run.adapted[name].uar}"
+        for name in _WORDS
+        if name in run.adapted
+    ]

@@ -1,0 +1,149 @@
+"""A network of vectors is also scored where it is adapted to the voices of the test clips."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ser_keras import runs
+from ser_keras.batches import BatchSpec, Normalization
+from ser_keras.errors import SerKerasError
+from ser_keras.features import FeatureSpec
+from ser_keras.prediction import Pipeline
+from ser_keras.runs import adapted
+from ser_keras.splits import Split
+
+NAMES = ["1 recording", "3 recordings", "speaker", "corpus"]
+CLIPS, SPREAD = 12, 10.0  # clips of each voice, and how far apart the voices lie
+FEATURES = FeatureSpec(kind="functionals")
+
+
+class FirstFeature:
+    """An engine that is sure of the second class where the first feature is above zero."""
+
+    def __init__(self):
+        self.shapes = {"features": (FEATURES.n_features,)}
+
+    def __call__(self, inputs):
+        high = 1 / (1 + np.exp(-4 * inputs["features"][:, 0]))
+        return np.stack([1 - high, high], axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def pipeline():
+    size = FEATURES.n_features
+    normalization = Normalization("feature", (0.0,) * size, (1.0,) * size)
+    batch = BatchSpec(fit="mean")
+    return Pipeline(("low", "high"), FEATURES, batch, normalization, FirstFeature())
+
+
+def split_of(corpora, **changes):
+    """Clips of two voices in each corpus, low and high ones in turn."""
+    rows = [
+        {"path": f"{corpus}/{voice}{i}.wav", "corpus": corpus, "speaker": voice, "text": None}
+        | {"emotion": ("low", "high")[i % 2], "role": "test", "content": f"{corpus}{voice}{i:02}"}
+        for corpus in corpora
+        for voice in ("a", "b")
+        for i in range(CLIPS)
+    ]
+    table = pd.DataFrame(rows).astype("string").assign(**changes)
+    return Split("+".join(corpora), "speaker", 0, 0, table, ())
+
+
+@pytest.fixture
+def store():
+    """Vectors whose first feature is shifted by the voice: one below and one above all others."""
+    rng = np.random.default_rng(0)
+    vectors = {}
+    for corpus in ("x", "y"):
+        for voice, shift in (("a", -SPREAD), ("b", SPREAD)):
+            for i in range(CLIPS):
+                vector = rng.normal(size=(1, FEATURES.n_features))
+                vector[0, 0] = shift + 2 * (i % 2) - 1
+                vectors[f"{corpus}{voice}{i:02}"] = vector.astype(np.float32)
+    return vectors
+
+
+def test_enrolled_clips_are_not_scored_and_each_draw_is(pipeline, store):
+    headlines = adapted.scores(pipeline, split_of(["x"]), store)
+    assert list(headlines) == NAMES
+    assert [headlines[name].n for name in NAMES] == [
+        adapted.DRAWS * (2 * CLIPS - 2 * 1),
+        adapted.DRAWS * (2 * CLIPS - 2 * 3),
+        2 * CLIPS,
+        2 * CLIPS,
+    ]
+
+
+def test_speakers_are_told_apart_by_corpus_and_adapted_each_to_their_own(pipeline, store):
+    headlines = adapted.scores(pipeline, split_of(["x", "y"]), store)
+    assert headlines["speaker"].n == 4 * CLIPS
+    assert headlines["speaker"].uar.value == 1
+    assert headlines["corpus"].uar.value == 0.5
+    assert headlines["3 recordings"].uar.value > 0.5
+
+
+def test_several_corpora_are_each_adapted_to_alone(pipeline, store):
+    shifted = {
+        content: vector + (20.0 if content[0] == "y" else 0.0) for content, vector in store.items()
+    }
+    alone = split_of(["x", "y"], speaker="a")
+    of = {name: vector for name, vector in shifted.items() if name[1] == "a"}
+    table = alone.table[alone.table["content"].isin(list(of))]
+    headlines = adapted.scores(pipeline, dataclasses.replace(alone, table=table), of)
+    assert headlines["corpus"] == headlines["speaker"]
+    assert headlines["corpus"].uar.value == 1
+
+
+def test_equal_seeds_draw_the_same_recordings_whatever_the_files_are_called(pipeline, store):
+    split = split_of(["x"])
+    first = adapted.scores(pipeline, split, store)
+    paths = split.table["path"].to_numpy()[::-1]
+    renamed = split.table.assign(path=paths).sort_values("path", ignore_index=True)
+    assert adapted.scores(pipeline, dataclasses.replace(split, table=renamed), store) == first
+
+
+def test_a_speaker_of_few_clips_is_enrolled_with_half_of_them_at_most(pipeline, store):
+    split = split_of(["x"])
+    few = split.table.groupby("speaker").head(3)
+    headlines = adapted.scores(pipeline, dataclasses.replace(split, table=few), store)
+    assert headlines["3 recordings"].n == adapted.DRAWS * 2 * 2
+    one = split.table.groupby("speaker").head(1)
+    headlines = adapted.scores(pipeline, dataclasses.replace(split, table=one), store)
+    assert headlines["3 recordings"].n == adapted.DRAWS * 2
+    assert headlines["speaker"].n == 2
+
+
+def test_what_cannot_be_adapted_has_no_such_scores(pipeline, store):
+    split = split_of(["x"])
+    assert not adapted.scores(pipeline, split_of(["x"], speaker=pd.NA), store)
+    for change in (
+        {"batch": BatchSpec(fit="mean", normalize="clip")},
+        {"batch": BatchSpec(fit="statistics")},
+        {"features": FeatureSpec(kind="mfcc")},
+    ):
+        assert not adapted.scores(dataclasses.replace(pipeline, **change), split, store)
+
+
+def test_a_record_keeps_adapted_scores_and_has_none_otherwise(pipeline, store, tiny_run, tmp_path):
+    assert "adapted" not in tiny_run.to_json()
+    headlines = adapted.scores(pipeline, split_of(["x"]), store)
+    run = dataclasses.replace(tiny_run, adapted=headlines, folder=tmp_path)
+    run.write()
+    assert runs.read(tmp_path) == run
+    assert runs.read(tmp_path).adapted == headlines
+    for wrong in ([], {"speaker": 0.5}, {"speaker": {"n": 3}}):
+        with pytest.raises(SerKerasError, match="is not a record as this version writes it"):
+            runs.Run.from_json({**run.to_json(), "adapted": wrong}, tmp_path)
+
+
+def test_each_adapted_score_has_a_line(pipeline, store, tiny_run):
+    headlines = adapted.scores(pipeline, split_of(["x"]), store)
+    lines = adapted.sentences(dataclasses.replace(tiny_run, adapted=headlines))
+    assert len(lines) == len(NAMES)
+    uar = headlines["3 recordings"].uar
+    assert lines[1] == f"adapted to the speaker by 3 other recordings: UAR {uar}"
+    assert not adapted.sentences(tiny_run)
