@@ -18,6 +18,7 @@ import numpy as np
 
 from ser_keras import audio, batches, engines
 from ser_keras.batches import BatchSpec, Normalization
+from ser_keras.calibration import Arousal, sharpen
 from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
@@ -29,9 +30,7 @@ CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
 SHORT = 0.2  # seconds; no emotion is heard in less
 MAX_PATH = 4_096  # bytes
-MAX_VALUES = (
-    1 << 26
-)  # of the mel bands of all frames of a recording; 512 MiB while they are computed
+MAX_VALUES = 1 << 26  # mel bands of all frames of a recording; 512 MiB while they are computed
 
 # A path, a file object, samples (samples,) or (samples, channels), or such samples and their rate
 Recording = str | bytes | os.PathLike | BinaryIO | np.ndarray | tuple[np.ndarray, float]
@@ -54,6 +53,8 @@ class Prediction:
         probabilities: Probability of each emotion, in the order of the model's classes.
         note: A remark for the user on this recording, or "".
         adapted_by: Number of recordings by which the model was adapted to the voice or the room.
+        arousal: How aroused the voice sounds, from 0 to 1, where the model says it, else None. It
+            describes the voice, and not what the person feels.
     """
 
     file: str
@@ -63,6 +64,7 @@ class Prediction:
     probabilities: dict[str, float]
     note: str = ""
     adapted_by: int = 0
+    arousal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Pipeline:
         normalization: The normalisation that was fitted in training.
         engine: What computes probabilities from the network's inputs.
         adaptation: How the vectors of recordings are moved first; None moves nothing.
+        temperature: What the probabilities are calibrated with; 1 leaves them as they are.
+        arousal: How arousal follows from the probabilities; None where the model gives none.
     """
 
     labels: tuple[str, ...]
@@ -91,11 +95,15 @@ class Pipeline:
     normalization: Normalization
     engine: Engine
     adaptation: Adaptation | None = None
+    temperature: float = 1.0
+    arousal: Arousal | None = None
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
         size = 1 if self.batch.one_by_one else CHUNK
         parts = [self.engine(self.inputs(chunk)) for chunk in _chunks(clips, size)]
+        if self.temperature != 1:
+            parts = [sharpen(part, self.temperature) for part in parts]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -264,6 +272,7 @@ class Pipeline:
                 probabilities=dict(zip(self.labels, map(float, row), strict=True)),
                 note="; ".join(filter(None, (item.note, note))),
                 adapted_by=adaptation.recordings if adaptation else 0,
+                arousal=float(self.arousal.measure(row, self.labels)) if self.arousal else None,
             )
 
 
