@@ -30,7 +30,8 @@ general that comes with ser_keras. Another model is named with --model.
 
 examples:
   python Use_Our_Model.py interview.wav 'calls/*.flac'
-      Label recordings: one row for each, with the probability of every emotion.
+      Label recordings: one row for each, with the probability of every emotion. Some models also
+      give arousal: how aroused the voice sounds, from 0 to 1.
   python Use_Our_Model.py Test
       Score the model on the recordings in the folder Test. Their emotions are those of their
       folders (angry/x.wav) or of their names: <voice>_<word>_<emotion>.wav, or as in RAVDESS,
@@ -71,19 +72,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="folders, files or globs (default: the test clips of the model's own run)",
     )
-    shipped = ", ".join(models.names()) or "none"
+    shipped = ", ".join(models.names())
+    comes = f", or one that comes with ser_keras ({shipped})" if shipped else ""
     parser.add_argument(
         "--model",
         metavar="NAME",
-        help="a run folder, a model in results/models, or one that comes with ser_keras "
-        f"({shipped})",
+        help=f"a run folder, a model in results/models{comes}; --card NAME says more about it",
     )
     parser.add_argument(
         "--card",
         nargs="?",
         const=models.GENERAL,
         metavar="NAME",
-        help=f"print the CARD.md of a model (default: {models.GENERAL}), and do nothing else",
+        help="only print the CARD.md of a model: what it learned from, its scores and its "
+        f"limits (default: {models.GENERAL})",
     )
     parser.add_argument(
         "--engine", default="light", metavar="NAME", help="light, quantized or keras"
@@ -199,8 +201,8 @@ def _model(name: str | None, engine: str, has_recordings: bool) -> Bundle:
         console.say(f"Model: {bundle.name}{kind} ({why}{files.short(bundle.folder)}).")
     if passed_over:
         console.say(
-            "The model trained last here learned from synthetic speech. To use it all the same, "
-            f"add --model {passed_over}"
+            "The model trained last here learned from synthetic speech. Use it all the same with: "
+            f"--model {passed_over}"
         )
     return bundle
 
@@ -209,7 +211,8 @@ def _test_clips(bundle: Bundle, data: Path | None) -> dict[Path, str]:
     """Return the test clips of the model's own run with their emotions."""
     split, listing = bundle.manifest["split"], bundle.folder / "split.csv"
     if not listing.is_file():
-        raise SerKerasError(bundle.folder, "has no split.csv", "Name recordings to label")
+        problem = "comes without the clips that it was tested on (split.csv)"
+        raise SerKerasError(bundle.folder, problem, "Name recordings to label")
     if data is not None and not data.is_dir():
         raise SerKerasError(data, "no such folder", "Check --data")
     places = corpora.recall_places(bundle.folder)
@@ -285,11 +288,11 @@ def _warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: bo
     from ser_keras.evaluation import advice  # late: labelling does without it
 
     (label,) = labels
-    unless = "" if scored else f" Unless all of them are {label}, it has not learned enough."
-    console.warn(
-        f"The network gives every recording the same label ({label}).{unless} "
-        f"{advice(bundle.manifest['recipe'])}"
-    )
+    shipped = models.is_shipped(bundle.folder)  # its user cannot train it again
+    failing = "it is of no use for such recordings" if shipped else "it has not learned enough"
+    unless = "" if scored else f" Unless all of them are {label}, {failing}."
+    remedy = "" if shipped else f" {advice(bundle.manifest['recipe'])}"
+    console.warn(f"The network gives every recording the same label ({label}).{unless}{remedy}")
 
 
 def _evaluate(
@@ -357,7 +360,7 @@ def _shared(evaluation: Evaluation, model: Path) -> str:
     from ser_keras.evaluation import comparison
 
     shared = evaluation.shared
-    if shared.report.test["near"] is None:
+    if shared.report.test["near"] is None and (model / "split.csv").is_file():
         places = [place for place in corpora.recall_places(model).values() if place.is_dir()]
         where = "" if len(places) == 1 else " --data DIR (the folder of its corpus)"
         folder = shlex.quote(str(files.short(model)))

@@ -46,6 +46,9 @@ def locate(name: str | os.PathLike) -> Path:
         problem = f"is no trained model: it has no {MANIFEST}"
         raise SerKerasError(name, problem, "Give a run folder with --model")
     known = [*names(), *sorted(path.parent.name for path in own.glob(f"*/{MANIFEST}"))]
+    if known and Path(name).parent != Path():
+        remedy = f"Check the path, or name one of {', '.join(known)}"
+        raise SerKerasError(name, "no such model", remedy)
     if known:
         raise unknown(os.fspath(name), "model", os.fspath(name), known)
     raise SerKerasError(name, "no such model", "Train one with: python Emotion_Recognition.py")
