@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras import batches, console, engines, files, plain, tensors, trial
+from ser_keras import batches, console, engines, files, models, plain, tensors, trial
 from ser_keras import manifest as manifests
+from ser_keras.calibration import Arousal
 from ser_keras.engines import KERAS_FILE, MODELS, Engine, Inputs
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
 from ser_keras.manifest import FORMAT, FRESH, MAX_MODEL_BYTES
-from ser_keras.prediction import Pipeline, Prediction, Recording, listed
+from ser_keras.prediction import Pipeline, Prediction
+from ser_keras.recordings import Recording, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +111,8 @@ class Bundle:
 
         Returns:
             DataFrame with the index (file, start, end) and the columns `label`, `p_<emotion>` for
-            each class, and `note`. A recording that could not be read has no label, no
+            each class, `arousal` where the model says it (how aroused the voice sounds, 0 to 1),
+            `adapted_by` and `note`. A recording that could not be read has no label, no
             probabilities and no times, and the reason as its note; `.attrs["skipped"]` lists these
             recordings.
 
@@ -129,18 +132,21 @@ class Bundle:
             remedy = getattr(first, "remedy", "Give a recording of speech")
             raise SerKerasError(first.path, first.reason, remedy)
         rows = [
-            row(item) if isinstance(item, Prediction) else {"file": item.path, "note": item.reason}
+            row(item)
+            if isinstance(item, Prediction)
+            else {"file": item.path, "adapted_by": 0, "note": item.reason}
             for item in results
         ]
-        probabilities = [f"p_{label}" for label in self.labels]
-        columns = ["file", "start", "end", "label", *probabilities, "note"]
+        measured = [f"p_{label}" for label in self.labels]
+        measured += ["arousal"] if self.pipeline.arousal else []
+        columns = ["file", "start", "end", "label", *measured, "adapted_by", "note"]
         table = pd.DataFrame(rows, columns=columns).set_index(columns[:3])
         table.attrs["skipped"] = skipped
         return table
 
 
 def row(prediction: Prediction) -> dict[str, object]:
-    """Return a prediction as a flat dict: file, start, end, label, p_<emotion>..., note.
+    """Return a prediction as a flat dict, in the order of the columns of `Bundle.predict`.
 
     Example:
         >>> row(Prediction("a.wav", 0.5, 2.0, "sad", {"sad": 0.75, "happy": 0.25}))["p_happy"]
@@ -152,6 +158,8 @@ def row(prediction: Prediction) -> dict[str, object]:
         "end": prediction.end,
         "label": prediction.label,
         **{f"p_{label}": round(value, 6) for label, value in prediction.probabilities.items()},
+        **({} if prediction.arousal is None else {"arousal": round(prediction.arousal, 6)}),
+        "adapted_by": prediction.adapted_by,
         "note": prediction.note,
     }
 
@@ -160,7 +168,8 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
     """Return a trained model.
 
     Args:
-        name: Run folder, copy of one, or name of a model in `results/models`.
+        name: Run folder, copy of one, or name of a model in `results/models` or of one that comes
+            with the package (`ser_keras.models.names()`).
         engine: `light` (LiteRT, which starts in a fraction of a second), `quantized` (LiteRT with
             weights in 8 bits, where the model has them) or `keras` (the reference).
 
@@ -171,7 +180,7 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
         >>> bundle = load_bundle("results/runs/attention-tess/tess/paper-0-seed0")  # doctest: +SKIP
         >>> bundle.predict("speech.wav")  # doctest: +SKIP
     """
-    folder = _locate(name)
+    folder = models.locate(name)
     if engine not in MODELS:
         raise SerKerasError(f"--engine {engine}", "no such engine", f"Choose {', '.join(MODELS)}")
     file = MODELS[engine]
@@ -195,7 +204,16 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
         trial.check(path, content, manifest["models"][file]["sha256"], inputs, engines.cores())
         opened = engines.LightEngine(path, content=content)
     _check_engine(path, opened, shapes, inputs, len(labels))
-    return Bundle(folder, manifest, Pipeline(labels, features, batch, normalization, opened))
+    pipeline = Pipeline(
+        labels,
+        features,
+        batch,
+        normalization,
+        opened,
+        temperature=float(manifest.get("temperature", 1)),
+        arousal=Arousal(**manifest["arousal"]) if "arousal" in manifest else None,
+    )
+    return Bundle(folder, manifest, pipeline)
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -257,7 +275,7 @@ def save(
         except SerKerasError as error:  # what was trained is not lost by it
             files.remove(path)
             console.warn(f"{path} {error.problem}. It is left out; use --engine keras.")
-    models = {
+    fingerprints = {
         name: _fingerprint(folder / name)[0] for name in manifests.FILES if (folder / name).exists()
     }
     manifest = {
@@ -267,14 +285,16 @@ def save(
         "features": pipeline.features.to_json(),
         "batch": pipeline.batch.to_json(),
         "normalization": pipeline.normalization.to_json(),
-        "models": models,
+        "models": fingerprints,
+        **({} if pipeline.temperature == 1 else {"temperature": pipeline.temperature}),
+        **({"arousal": pipeline.arousal.to_json()} if pipeline.arousal else {}),
     }
     files.write_json(folder / MANIFEST, manifest)
     silence = pipeline.inputs([_silence(pipeline.features)])
     for name in (MODELS["light"], MODELS["quantized"]):
-        if name in models:  # made by this machine
-            trial.remember(str(models[name]["sha256"]), silence)
-    return load_bundle(folder, "light" if MODELS["light"] in models else "keras")
+        if name in fingerprints:  # made by this machine
+            trial.remember(str(fingerprints[name]["sha256"]), silence)
+    return load_bundle(folder, "light" if MODELS["light"] in fingerprints else "keras")
 
 
 def remember_latest(folder: Path) -> None:
@@ -304,7 +324,7 @@ def verify(folder: str | os.PathLike) -> dict:
 def _verify(folder: Path, file: str | None) -> tuple[dict, bytes | None]:
     """Return the manifest, and the content of a model file if the manifest names it."""
     manifest = manifests.read(folder)
-    models, content = manifest["models"], None
+    described, content = manifest["models"], None
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith("."):
             continue  # of the desktop, or half-written by a process that works here
@@ -312,27 +332,15 @@ def _verify(folder: Path, file: str | None) -> tuple[dict, bytes | None]:
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise SerKerasError(entry.path, "is a link or a device, not a plain file", FRESH)
         strange = entry.name in manifests.FILES or Path(entry.name).suffix.lower() in _PARTS
-        if strange and entry.name not in models:
+        if strange and entry.name not in described:
             raise SerKerasError(entry.path, "is not named by the manifest beside it", FRESH)
-    for name, expected in models.items():
+    for name, expected in described.items():
         fingerprint, read = _fingerprint(folder / name, expected["bytes"], keep=name == file)
         if fingerprint != expected:
             problem = "is not the file that the manifest describes"
             raise SerKerasError(folder / name, problem, FRESH)
         content = read if name == file else content
     return manifest, content
-
-
-def _locate(name: str | os.PathLike) -> Path:
-    shipped = files.RESULTS / "models" / os.fspath(name)
-    for folder in (Path(name), shipped):
-        if (folder / MANIFEST).is_file():
-            return folder
-    if Path(name).is_dir():
-        raise SerKerasError(
-            name, f"is no trained model: it has no {MANIFEST}", "Give a run folder with --model"
-        )
-    raise SerKerasError(name, "no such model", "Train one with: python Emotion_Recognition.py")
 
 
 def _fingerprint(

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from ser_keras import files
+from ser_keras import calibration, files, models
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec
 
 FORMAT = 2
-NAME = "bundle.json"
+NAME = models.MANIFEST
 FILES = ("model.tflite", "model.int8.tflite", "weights.safetensors", "model.keras")
 MAX_MODEL_BYTES = 1 << 28  # the largest published network has 195 MB of weights
 MAX_BYTES = 1 << 24  # of bundle.json, which lists every clip: 22 bytes for each of 700,000
@@ -31,9 +31,9 @@ _MAX_PRODUCTS = 2_000_000_000  # multiplications with the mel matrix for a secon
 _MAX_CLIP = 50_000_000  # samples, or values of frames, of the part of a recording that is heard
 _MAX_STATISTIC = 1e9  # means, and padding; features are decibels or coefficients of them
 
-# Settings of a batch that are written only where they are used.
+# Entries, and settings of a batch, that are written only where they are used.
 _OPTIONAL = {field.name for field in dataclasses.fields(BatchSpec)} - BatchSpec().to_json().keys()
-_OPTIONAL |= {"merged"}  # of a recipe
+_OPTIONAL |= {"arousal", "temperature", "merged"}
 
 Rule = dict | list | Callable[[Any], bool]
 
@@ -56,7 +56,7 @@ def read(folder: Path) -> dict:
         older = type(version) is int and version < FORMAT
         remedy = "Train the model again" if older else "Update ser_keras, or train the model again"
         raise SerKerasError(path, problem, remedy)
-    if missing := sorted(_RULES.keys() - manifest.keys()):
+    if missing := sorted(_RULES.keys() - _OPTIONAL - manifest.keys()):
         raise SerKerasError(path, f"lacks the keys {', '.join(missing)}", FRESH)
     if unknown := sorted(manifest.keys() - _RULES.keys()):
         names = ", ".join(repr(name[:40]) for name in unknown[:5])
@@ -73,6 +73,11 @@ def read(folder: Path) -> dict:
     broken = _broken(manifest, _RULES, "")
     if broken:
         raise SerKerasError(path, f"its entry {broken[1:]} has another form", FRESH)
+    if "arousal" in manifest:
+        listed = manifest["arousal"]["emotions"]
+        if not listed or len(set(listed)) != len(listed) or not set(listed) < set(labels):
+            problem = "its arousal is not made from some of its emotions"
+            raise SerKerasError(path, problem, FRESH)
     settings(path, manifest)
     return manifest
 
@@ -317,4 +322,10 @@ _RULES: dict[str, Rule] = {
     "test_clips": [_HASH],
     "figures": {"validation": _HEADLINE, "test": _HEADLINE},
     "synthetic": _is_flag,
+    "temperature": _number(*calibration.TEMPERATURES),
+    "arousal": {
+        "emotions": [_is_label],
+        "slope": _number(*calibration.SLOPES),
+        "offset": _number(*calibration.OFFSETS),
+    },
 }

@@ -6,21 +6,22 @@ import importlib.util
 import io
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from numbers import Real
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ser_keras import audio, batches, engines
 from ser_keras.batches import BatchSpec, Normalization
+from ser_keras.calibration import Arousal, sharpen
 from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
+from ser_keras.recordings import MAX_PATH, Recording, name_of, samples_of
 
 if TYPE_CHECKING:
     from ser_keras.adaptation import Adaptation, Weights
@@ -28,17 +29,10 @@ if TYPE_CHECKING:
 CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
 SHORT = 0.2  # seconds; no emotion is heard in less
-MAX_PATH = 4_096  # bytes
-MAX_VALUES = (
-    1 << 26
-)  # of the mel bands of all frames of a recording; 512 MiB while they are computed
+MAX_VALUES = 1 << 26  # mel bands of all frames of a recording; 512 MiB while they are computed
 
-# A path, a file object, samples (samples,) or (samples, channels), or such samples and their rate
-Recording = str | bytes | os.PathLike | BinaryIO | np.ndarray | tuple[np.ndarray, float]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_GIVE = "Give a path, a file object, an array of samples, or several of them"
 
 
 @dataclass(frozen=True)
@@ -54,6 +48,8 @@ class Prediction:
         probabilities: Probability of each emotion, in the order of the model's classes.
         note: A remark for the user on this recording, or "".
         adapted_by: Number of recordings by which the model was adapted to the voice or the room.
+        arousal: How aroused the voice sounds, from 0 to 1, where the model says it, else None. It
+            describes the voice, and not what the person feels.
     """
 
     file: str
@@ -63,6 +59,7 @@ class Prediction:
     probabilities: dict[str, float]
     note: str = ""
     adapted_by: int = 0
+    arousal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +80,8 @@ class Pipeline:
         normalization: The normalisation that was fitted in training, or that of `adaptation`.
         engine: What computes probabilities from the network's inputs.
         adaptation: What the pipeline is adapted to; None for nothing.
+        temperature: What the probabilities are calibrated with; 1 leaves them as they are.
+        arousal: How arousal follows from the probabilities; None where the model gives none.
     """
 
     labels: tuple[str, ...]
@@ -91,11 +90,15 @@ class Pipeline:
     normalization: Normalization
     engine: Engine
     adaptation: Adaptation | None = None
+    temperature: float = 1.0
+    arousal: Arousal | None = None
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
         size = 1 if self.batch.one_by_one else CHUNK
         parts = [self.engine(self.inputs(chunk)) for chunk in _chunks(clips, size)]
+        if self.temperature != 1:
+            parts = [sharpen(part, self.temperature) for part in parts]
         return np.concatenate(parts) if parts else np.empty((0, len(self.labels)), np.float32)
 
     def inputs(self, clips: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
@@ -238,7 +241,7 @@ class Pipeline:
     ) -> _Extracted | Refused:
         position, recording = source
         spec = self.features
-        name = _name(recording, position)
+        name = name_of(recording, position)
         part: dict[str, Any] = {"offset": spec.offset, "duration": spec.duration, "name": name}
         if isinstance(recording, bytes) and len(recording) > MAX_PATH:
             recording = io.BytesIO(recording)  # the content of a file
@@ -246,7 +249,7 @@ class Pipeline:
             if isinstance(recording, (str, bytes, os.PathLike)) or hasattr(recording, "read"):
                 sound = audio.hear(recording, spec.sample_rate, **part)
             else:
-                samples, rate = _samples(recording, sample_rate, name)
+                samples, rate = samples_of(recording, sample_rate, name)
                 sound = audio.hear_samples(samples, rate, spec.sample_rate, **part)
             n_frames = spec.frames(len(sound.samples))
             if n_frames * max(spec.n_mels, spec.n_fft // 16) > MAX_VALUES:
@@ -283,6 +286,7 @@ class Pipeline:
                 probabilities=dict(zip(self.labels, map(float, row), strict=True)),
                 note="; ".join(filter(None, (item.note, note))),
                 adapted_by=adaptation.recordings if adaptation else 0,
+                arousal=float(self.arousal.measure(row, self.labels)) if self.arousal else None,
             )
 
 
@@ -294,95 +298,6 @@ class _Extracted:
     end: float
     note: str
     frames: np.ndarray
-
-
-def listed(recordings: Any) -> Iterable[Any]:
-    """Return the recordings one by one, whether one was given or several.
-
-    Args:
-        recordings: Anything that `Bundle.predict` takes.
-
-    Raises:
-        SerKerasError: It holds no recordings, or nothing says which they are.
-
-    Example:
-        >>> list(listed("a.wav")), list(listed(np.array(["a.wav", "b.wav"])))
-        (['a.wav'], ['a.wav', 'b.wav'])
-    """
-    kind = type(recordings).__name__
-    if isinstance(recordings, Mapping) or hasattr(recordings, "columns"):
-        remedy = "Give one of its columns or values, such as the paths"
-        raise SerKerasError("recordings", f"are of the type {kind}", remedy)
-    if (
-        isinstance(recordings, (str, bytes, os.PathLike))
-        or hasattr(recordings, "read")
-        or _is_pair(recordings)
-    ):
-        return [recordings]
-    if hasattr(recordings, "__array__"):
-        # a column, for instance of paths, is several recordings; numbers are samples
-        dtype = getattr(recordings, "dtype", None)
-        is_column = str(getattr(dtype, "kind", dtype)) in ("O", "U", "S", "T", "String")
-        if is_column:
-            array = np.asarray(recordings, dtype=object)
-            if array.ndim > 1 and array.size > len(array):
-                problem = f"are an array of shape {array.shape}"
-                raise SerKerasError("recordings", problem, "Give one column")
-            return array.ravel().tolist()
-        return [recordings]
-    if isinstance(recordings, (list, tuple)) and recordings and all(map(_is_number, recordings)):
-        return [np.asarray(recordings)]
-    if not isinstance(recordings, Iterable):
-        raise SerKerasError("recordings", f"are of the type {kind}", _GIVE)
-    return recordings
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_samples(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return bool(value) and not isinstance(value[0], (str, bytes, os.PathLike))
-    return hasattr(value, "__array__") and np.ndim(value) > 0
-
-
-def _is_pair(value: object) -> bool:
-    """Return whether this is (samples, rate), or (rate, samples) as SciPy and Gradio write it."""
-    return (
-        isinstance(value, (list, tuple))
-        and len(value) == 2
-        and sorted(map(_is_number, value)) == [False, True]
-        and any(map(_is_samples, value))
-    )
-
-
-def _name(recording: object, position: int) -> str:
-    """Return the name of a recording in tables and errors."""
-    if isinstance(recording, bytes) and len(recording) > MAX_PATH:
-        return f"item {position}"
-    if isinstance(recording, (str, bytes, os.PathLike)):
-        return str(os.fsdecode(recording)) or f"item {position}"
-    if hasattr(recording, "read"):
-        name = getattr(recording, "name", None)
-        return name if isinstance(name, str) and name else f"file {position}"
-    return f"{'array' if _is_samples(recording) else 'item'} {position}"
-
-
-def _samples(recording: Any, rate: float | None, name: str) -> tuple[np.ndarray, float]:
-    """Return the samples and the rate of a recording that is no file."""
-    if _is_pair(recording):
-        first, second = recording
-        recording, rate = (second, first) if _is_number(first) else (first, second)
-    if not _is_samples(recording):
-        is_missing = recording is None or str(recording) in ("nan", "<NA>", "NaT")
-        kind = type(recording).__name__
-        problem = "is missing" if is_missing else f"is no recording, but of the type {kind}"
-        raise SerKerasError(name, problem, _GIVE)
-    if rate is None:
-        remedy = "Give sample_rate in Hz, or the pair (samples, rate)"
-        raise SerKerasError(name, "has no sample rate", remedy)
-    return recording, rate
 
 
 def _ahead(

@@ -14,13 +14,13 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # each may import what stands before it, and nothing behind it
 ORDER = (
     "errors plain console files seeding audio tensors models functionals features batches cache "
-    "corpora augment layers recipes splits leakage audit engines trial adaptation prediction "
-    "manifest bundle metrics baselines losses jax_epoch checkpoint training pictures evaluation "
-    "runs ledger cli"
+    "corpora augment layers recipes splits leakage audit engines trial adaptation calibration "
+    "recordings prediction manifest bundle metrics baselines losses jax_epoch checkpoint training "
+    "pictures evaluation runs ledger cli"
 ).split()
 LIGHT = (
     "errors plain files console audio tensors models functionals features batches corpora engines "
-    "trial adaptation prediction manifest bundle cli.use"
+    "trial adaptation calibration recordings prediction manifest bundle cli.use"
 ).split()
 HEAVY = (
     "soundfile soxr scipy joblib pandas sklearn matplotlib PIL keras tensorflow librosa tqdm"

@@ -1,9 +1,11 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ser_keras import bundle, engines, recipes, runs, training, trial
+from ser_keras.calibration import Arousal
 from ser_keras.errors import SerKerasError
 from tests.conftest import SMALL
 
@@ -101,3 +103,13 @@ def test_a_light_model_that_other_machines_would_refuse_is_left_out(
     saved = bundle.save(tmp_path, **trained)
     assert set(saved.manifest["models"]) == {"weights.safetensors", "model.keras"}
     assert "operators that no model of this package has" in capsys.readouterr().err
+
+
+def test_what_calibrates_a_model_is_saved_with_it_only_where_it_is_used(trained, tmp_path):
+    plain = bundle.save(tmp_path / "plain", **trained)
+    assert not {"temperature", "arousal"} & plain.manifest.keys()
+    arousal = Arousal(("angry", "happy"), slope=1.5, offset=-0.25)
+    pipeline = replace(trained["pipeline"], temperature=2.5, arousal=arousal)
+    saved = bundle.save(tmp_path / "calibrated", **{**trained, "pipeline": pipeline})
+    assert saved.pipeline.temperature == 2.5
+    assert saved.pipeline.arousal == arousal

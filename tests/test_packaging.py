@@ -12,7 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import ser_keras
-from ser_keras import recipes
+from ser_keras import models, recipes
+from tests.faults.hostile import copied, edit, manifest
 
 CHECKOUT = Path(__file__).parents[1]
 BASE = {"numpy", "soundfile", "soxr", "ai-edge-litert", "tqdm", "filelock"}
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    """A copy of what a package is built from; building leaves files in the folder."""
+def source(tmp_path_factory, tiny_run):
+    """What a package is built from, with one more model to ship; building leaves files there."""
     folder = tmp_path_factory.mktemp("source")
     for pattern in ("setup.py", "pyproject.toml", "MANIFEST.in", "requirements*.txt", "*.md"):
         for path in CHECKOUT.glob(pattern):
@@ -36,6 +37,11 @@ def source(tmp_path_factory):
     shutil.copy(CHECKOUT / "LICENSE", folder)
     no_bytecode = shutil.ignore_patterns("__pycache__")
     shutil.copytree(CHECKOUT / "ser_keras", folder / "ser_keras", ignore=no_bytecode)
+    shipped = copied(tiny_run.folder, folder / "ser_keras" / "models" / "toy")
+    (shipped / "model.keras").unlink()
+    described = manifest(shipped)["models"]
+    edit(shipped, models={name: described[name] for name in described if name != "model.keras"})
+    (shipped / "CARD.md").write_text("# Toy\n")
     (folder / "tests").mkdir()
     (folder / "tests" / "__init__.py").touch()
     return folder
@@ -203,6 +209,30 @@ def test_only_the_package_is_installed(installed):
     assert (there / "py.typed").is_file()
     data = {path.name for path in (there / "models" / "speaker_encoder").iterdir()}
     assert {"layers.safetensors", "LICENSE", "NOTICE", "README.md"} <= data
+
+
+def test_an_installed_package_has_its_models_whole_and_labels_with_them(
+    source, installed, tiny_tess, tmp_path
+):
+    before, there = source / "ser_keras" / "models", installed / "ser_keras" / "models"
+    for name in [*models.names(), "toy"]:
+        files = {path.name for path in (there / name).iterdir()}
+        assert files == {path.name for path in (before / name).iterdir()}
+    assert {"bundle.json", "model.tflite", "weights.safetensors", "CARD.md"} <= files
+    program = (
+        f"import sys; sys.path.insert(0, {str(installed)!r})\n"
+        "from ser_keras.cli import use\nuse.main()"
+    )
+    words = ["--model", "toy", "--format", "csv", str(next(tiny_tess.rglob("*.wav")))]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--unlabelled", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "Model: toy (comes with ser_keras).\n"
+    assert done.stdout.startswith("file,start,end,label,p_")
 
 
 def test_an_installed_package_finds_its_data_in_the_working_folder(installed, tmp_path):

@@ -15,7 +15,8 @@ from ser_keras import load_bundle
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec
-from ser_keras.prediction import Pipeline, Prediction, Refused, listed
+from ser_keras.prediction import Pipeline, Prediction, Refused
+from ser_keras.recordings import listed
 
 RATE = 22_050
 

@@ -230,7 +230,7 @@ def _train(arguments: argparse.Namespace) -> None:
         except SerKerasError as error:
             console.warn(f"This model is not the default one: {error.subject}: {error.problem}.")
             is_default = False
-    if not is_default:
+    if not is_default or (words and run.synthetic):  # recordings get one of real speech
         words += ["--model", str(files.short(run.folder))]
     console.say(f"Next: {cli.command('Use_Our_Model.py', *words)}")
 

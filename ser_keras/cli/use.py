@@ -7,10 +7,11 @@ import csv
 import json
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import cli, console, corpora, files
+from ser_keras import cli, console, corpora, files, manifest, models
 from ser_keras.bundle import Bundle, latest, load_bundle, row
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.prediction import Prediction
@@ -19,26 +20,34 @@ if TYPE_CHECKING:
     from ser_keras.evaluation import Evaluation
 
 EVALUATION = files.RESULTS / "evaluation"
+SYNTHETIC = "the model was trained on synthetic speech"
 MANY = 50  # recordings; from this number on a progress bar is shown
 SEVERAL = 10  # recordings; from this number on the same label for all of them is worth a remark
 
 _EXAMPLES = """\
+Recordings get the model that was trained last here if it learned from real speech, else the model
+general that comes with ser_keras. Another model is named with --model.
+
 examples:
-  python Use_Our_Model.py
-      Score the model that was trained last on the test clips of its own run.
-  python Use_Our_Model.py Test
-      Score it on the recordings in the folder Test. Their emotions are those of their folders
-      (angry/x.wav) or of their names: <voice>_<word>_<emotion>.wav, or as in RAVDESS, CREMA-D and
-      the other corpora that are known. Other words make no emotion: not_angry/x.wav.
   python Use_Our_Model.py interview.wav 'calls/*.flac'
-      Label recordings: one row for each, with the probability of every emotion.
+      Label recordings: one row for each, with the probability of every emotion. Some models also
+      give arousal: how aroused the voice sounds, from 0 to 1.
+  python Use_Our_Model.py Test
+      Score the model on the recordings in the folder Test. Their emotions are those of their
+      folders (angry/x.wav) or of their names: <voice>_<word>_<emotion>.wav, or as in RAVDESS,
+      CREMA-D and the other corpora that are known. Other words make no emotion: not_angry/x.wav.
+  python Use_Our_Model.py
+      Score the model that was trained last here, whatever it learned from, on the test clips of
+      its own run.
   python Use_Our_Model.py calls --format csv > labels.csv
       Write the same as CSV; messages go to standard error and do not mix with it.
   python Use_Our_Model.py calls --labels truth.csv
-      Score it on recordings whose emotions are in the columns path and emotion of truth.csv.
+      Score the model on recordings whose emotions are in the columns path and emotion of truth.csv.
       Recordings without a row are reported and skipped; --strict makes them an error.
   python Use_Our_Model.py Test --model results/runs/attention-tess/tess/paper-0-seed0
-      Use another model than the last one.
+      Use another model than the default one.
+  python Use_Our_Model.py --card general
+      Say what a model learned from, how good it is, and what it must not be used for.
 """
 
 
@@ -63,7 +72,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="folders, files or globs (default: the test clips of the model's own run)",
     )
-    parser.add_argument("--model", metavar="RUN", help="a run folder, or a model in results/models")
+    shipped = ", ".join(models.names())
+    comes = f", or one that comes with ser_keras ({shipped})" if shipped else ""
+    parser.add_argument(
+        "--model",
+        metavar="NAME",
+        help=f"a run folder, a model in results/models{comes}; --card NAME says more about it",
+    )
+    parser.add_argument(
+        "--card",
+        nargs="?",
+        const=models.GENERAL,
+        metavar="NAME",
+        help="only print the CARD.md of a model: what it learned from, its scores and its "
+        f"limits (default: {models.GENERAL})",
+    )
     parser.add_argument(
         "--engine", default="light", metavar="NAME", help="light, quantized or keras"
     )
@@ -95,7 +118,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _use(arguments: argparse.Namespace) -> None:
-    bundle = _model(arguments.model, arguments.engine)
+    if arguments.card:
+        console.show(models.card(arguments.card).rstrip())
+        return
+    bundle = _model(arguments.model, arguments.engine, bool(arguments.paths))
     truth: dict[Path, str] = {}
     if arguments.paths:
         recordings, left_out = corpora.recordings(arguments.paths)
@@ -112,6 +138,9 @@ def _use(arguments: argparse.Namespace) -> None:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
     predictions = _predict(bundle, recordings, arguments.strict)
+    if bundle.synthetic and arguments.paths:
+        notes = ["; ".join(filter(None, (p.note, SYNTHETIC))) for p in predictions]
+        predictions = [replace(p, note=n) for p, n in zip(predictions, notes, strict=True)]
     if not arguments.unlabelled and len(truth) == len(recordings):
         _evaluate(bundle, predictions, truth, arguments)
     else:
@@ -137,15 +166,44 @@ def _truth(recordings: list[Path], labels: Sequence[str]) -> dict[Path, str]:
     return truth
 
 
-def _model(name: str | None, engine: str) -> Bundle:
-    """Return the model with this name, or the one trained last, and print which it is."""
-    model = latest() if name is None else name
-    if model is None:
-        remedy = "Train one with: python Emotion_Recognition.py, or give one with --model"
-        raise SerKerasError("--model", "no model has been trained here yet", remedy)
+def _model(name: str | None, engine: str, has_recordings: bool) -> Bundle:
+    """Return the model with this name, or the default one, and print which it is and why.
+
+    Args:
+        name: Name or folder of the model; None for the default.
+        engine: Name of the engine.
+        has_recordings: Whether it is for recordings, rather than for the test clips of its own run.
+
+    Raises:
+        SerKerasError: There is no such model, or none that suits.
+    """
+    last, has_general = latest(), models.GENERAL in models.names()
+    trains = "train one with: python Emotion_Recognition.py"
+    model: str | Path | None = name or last
+    passed_over = None
+    if name is None and has_recordings and last and manifest.read(last)["synthetic"]:
+        passed_over, model = shlex.quote(str(files.short(last))), None
+    if model is None and has_recordings and has_general:
+        model = models.SHIPPED / models.GENERAL
+    elif model is None and passed_over:
+        problem = "the model trained last here learned from synthetic speech"
+        remedy = f"Train one on real speech, or use it all the same with --model {passed_over}"
+        raise SerKerasError("--model", problem, remedy)
+    elif model is None:
+        remedy = "Name recordings to label, or " if has_general else "Give one with --model, or "
+        raise SerKerasError("--model", "no model has been trained here yet", remedy + trains)
     bundle = load_bundle(model, engine)
     kind = ", trained on synthetic speech" if bundle.synthetic else ""
-    console.say(f"Model: {bundle.name}{kind} ({files.short(bundle.folder)}).")
+    if models.is_shipped(bundle.folder):
+        console.say(f"Model: {bundle.folder.name}{kind} (comes with ser_keras).")
+    else:
+        why = "trained last here, in " if name is None else ""
+        console.say(f"Model: {bundle.name}{kind} ({why}{files.short(bundle.folder)}).")
+    if passed_over:
+        console.say(
+            "The model trained last here learned from synthetic speech. Use it all the same with: "
+            f"--model {passed_over}"
+        )
     return bundle
 
 
@@ -153,7 +211,8 @@ def _test_clips(bundle: Bundle, data: Path | None) -> dict[Path, str]:
     """Return the test clips of the model's own run with their emotions."""
     split, listing = bundle.manifest["split"], bundle.folder / "split.csv"
     if not listing.is_file():
-        raise SerKerasError(bundle.folder, "has no split.csv", "Name recordings to label")
+        problem = "comes without the clips that it was tested on (split.csv)"
+        raise SerKerasError(bundle.folder, problem, "Name recordings to label")
     if data is not None and not data.is_dir():
         raise SerKerasError(data, "no such folder", "Check --data")
     places = corpora.recall_places(bundle.folder)
@@ -204,12 +263,13 @@ def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
     elif form == "csv":
         console.show(console.comma_separated(list(rows[0]), [list(e.values()) for e in rows]))
     else:
-        lines = [
-            [p.file, p.label, *(f"{value:.3f}" for value in p.probabilities.values()), p.note]
-            for p in predictions
-        ]
+        lines = []
+        for p in predictions:
+            measured = [*p.probabilities.values(), *([] if p.arousal is None else [p.arousal])]
+            lines.append([p.file, p.label, *(f"{value:.3f}" for value in measured), p.note])
         noted = any(p.note for p in predictions)
-        header = ["file", "label", *bundle.labels, "note"]
+        arousal = ["arousal"] if bundle.pipeline.arousal else []
+        header = ["file", "label", *bundle.labels, *arousal, "note"]
         keep = None if noted else -1
         console.show(console.table(header[:keep], [line[:keep] for line in lines]))
 
@@ -228,11 +288,11 @@ def _warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: bo
     from ser_keras.evaluation import advice  # late: labelling does without it
 
     (label,) = labels
-    unless = "" if scored else f" Unless all of them are {label}, it has not learned enough."
-    console.warn(
-        f"The network gives every recording the same label ({label}).{unless} "
-        f"{advice(bundle.manifest['recipe'])}"
-    )
+    shipped = models.is_shipped(bundle.folder)  # its user cannot train it again
+    failing = "it is of no use for such recordings" if shipped else "it has not learned enough"
+    unless = "" if scored else f" Unless all of them are {label}, {failing}."
+    remedy = "" if shipped else f" {advice(bundle.manifest['recipe'])}"
+    console.warn(f"The network gives every recording the same label ({label}).{unless}{remedy}")
 
 
 def _evaluate(
@@ -300,7 +360,7 @@ def _shared(evaluation: Evaluation, model: Path) -> str:
     from ser_keras.evaluation import comparison
 
     shared = evaluation.shared
-    if shared.report.test["near"] is None:
+    if shared.report.test["near"] is None and (model / "split.csv").is_file():
         places = [place for place in corpora.recall_places(model).values() if place.is_dir()]
         where = "" if len(places) == 1 else " --data DIR (the folder of its corpus)"
         folder = shlex.quote(str(files.short(model)))

@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ser_keras import (
-    baselines,
     bundle,
     console,
     corpora,
     engines,
     files,
     leakage,
-    metrics,
     splits,
     training,
 )
@@ -29,11 +27,11 @@ from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
-from ser_keras.runs import adapted, classes, evidence, provenance
+from ser_keras.runs import classes, evidence, provenance, scoring
 from ser_keras.runs.evidence import Trained
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
-from ser_keras.runs.record import SEAL, Baseline, Headline, Run, read
+from ser_keras.runs.record import SEAL, Run, read
 from ser_keras.splits import Split
 
 if TYPE_CHECKING:
@@ -130,7 +128,7 @@ def run(
             on_split(split)
 
         store = _features(recipe, index, split, cache)
-        named = baselines.predict(index, split, cache)
+        named = scoring.named_by_baselines(index, split, cache)
         fitted = training.fit(
             recipe,
             split,
@@ -150,7 +148,14 @@ def run(
         )
         console.say("Scoring the validation and test clips, and writing the model.")
         trained = Trained(
-            key, recipe, index, split, store, fitted, pipeline, *_score(pipeline, split, store)
+            key,
+            recipe,
+            index,
+            split,
+            store,
+            fitted,
+            pipeline,
+            *scoring.score(pipeline, split, store),
         )
         evidence.save_bundle(trained, folder, options.quantize)
         console.say("Drawing the pictures.")
@@ -158,7 +163,7 @@ def run(
             evidence.draw_attention(trained, folder)
         seconds = round(time.perf_counter() - begun + fitted.seconds_before, 1)
         sealed = evidence.record(
-            trained, _baselines(split, named, trained.predictions), seconds, folder
+            trained, scoring.with_paired_tests(split, named, trained.predictions), seconds, folder
         )
         evidence.write_tables(trained, sealed, folder)
         with _pictures():
@@ -254,7 +259,9 @@ def fit_baselines(
         raise SerKerasError(run.folder, problem, "Name the corpus as it was, or train the run anew")
     return dataclasses.replace(
         run,
-        baselines=_baselines(split, baselines.predict(index, split, cache), predictions),
+        baselines=scoring.with_paired_tests(
+            split, scoring.named_by_baselines(index, split, cache), predictions
+        ),
         baseline_versions=provenance.versions(provenance.BASELINE_PACKAGES),
     )
 
@@ -349,47 +356,3 @@ def _varied(
     clips = split.part("train")
     paths = [index.locate(path) for path in clips["path"]]
     return recipe.augment.waveforms(paths, list(clips["content"]), recipe.features, seed)
-
-
-def _score(
-    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
-) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame, dict[str, Headline]]:
-    """Return what the code that users will run makes of the clips.
-
-    That is the scores of validation and test, a row a clip, and the test scores adapted to voices.
-    """
-    import pandas as pd
-
-    number = {label: i for i, label in enumerate(pipeline.labels)}
-    scores, tables = [], []
-    for role in ("validation", "test"):
-        table = split.part(role)
-        probabilities = pipeline.probabilities(store[content] for content in table["content"])
-        truth = table["emotion"].map(number).to_numpy(dtype=int)
-        voices = table["corpus"] + "/" + table["speaker"]  # <NA> where speakers are not known
-        scores.append(metrics.score(truth, probabilities, pipeline.labels, groups=voices))
-        columns = {f"p_{label}": probabilities[:, i].round(6) for label, i in number.items()}
-        predicted = [pipeline.labels[i] for i in probabilities.argmax(axis=1)]
-        table = table[["path", "speaker", "emotion", "text", "role"]]
-        tables.append(table.assign(predicted=predicted, **columns))
-    predictions = pd.concat(tables, ignore_index=True)
-    return scores[0], scores[1], predictions, adapted.scores(pipeline, split, store)
-
-
-def _baselines(
-    split: Split, named: Mapping[str, np.ndarray], predictions: pd.DataFrame
-) -> dict[str, Baseline]:
-    """Return what baselines reached on the test clips, each with its paired test.
-
-    Args:
-        split: Split whose test clips they are.
-        named: Emotions that each baseline names for these clips.
-        predictions: Predictions of the network, with the columns path and predicted.
-    """
-    clips = split.part("test")
-    network = predictions.set_index("path")["predicted"].loc[clips["path"]].to_numpy(str)
-    truth = clips["emotion"].to_numpy(str)
-    return {
-        name: Baseline(scores, metrics.paired(truth, network, named[name]))
-        for name, scores in baselines.score(split, named).items()
-    }

@@ -64,7 +64,8 @@ def test_without_tess_the_demo_corpus_is_trained_and_called_synthetic(
     data.mkdir()
     os.symlink(files.DATA / "demo", data / "demo")
     monkeypatch.setattr(files, "DATA", data)
-    train.main(["--cache", str(tmp_path / "cache"), *SETTINGS, "--epochs", "1"])
+    options = ["--cache", str(tmp_path / "cache"), "--test-folder", str(tmp_path / "Test")]
+    train.main([*options, *SETTINGS, "--epochs", "1"])
     out, err = capsys.readouterr()
     (line,) = (line for line in err.splitlines() if "was not found" in line)
     assert "doi" in line.lower()
@@ -75,6 +76,8 @@ def test_without_tess_the_demo_corpus_is_trained_and_called_synthetic(
     assert "synthetic" in json.loads((folder / "bundle.json").read_text())["name"]
     assert "synthetic speech" in out
     assert "not comparable" in out
+    words = f"{tmp_path / 'Test'} --model {folder}"  # recordings get a model of real speech else
+    assert f"Next: python Use_Our_Model.py {words}" in err
 
 
 def shown(run, cache, data, capsys):

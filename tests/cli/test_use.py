@@ -73,7 +73,7 @@ def shares(out):
 def test_scores_come_with_what_the_clips_share_with_the_training_side(
     tiny_run, test_folder, tmp_path, capsys
 ):
-    run([test_folder], tiny_run, tmp_path)
+    run([test_folder, "--cache", tmp_path / "cache"], tiny_run, tmp_path)
     out, err = capsys.readouterr()
     n = tiny_run.test.n
     texts = {clip.stem.split("_")[1] for clip in test_folder.rglob("*.wav")}
@@ -86,7 +86,8 @@ def test_scores_come_with_what_the_clips_share_with_the_training_side(
     assert "So these are scores on seen speakers, seen texts." in out
     assert err.splitlines()[-2].endswith(f": python -m ser_keras.audit {tiny_run.folder}")
     shutil.copytree(tiny_run.folder, tmp_path / "copy")  # as from a stranger: it tells no place
-    use.main([str(test_folder), "--model", str(tmp_path / "copy"), "--out", str(tmp_path / "out")])
+    options = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    use.main([str(test_folder), "--model", str(tmp_path / "copy"), *options])
     assert f"python -m ser_keras.audit {tmp_path}/copy --data DIR" in capsys.readouterr().err
 
 

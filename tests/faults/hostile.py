@@ -57,6 +57,12 @@ def entries(**changes: object) -> Callable[[Path], None]:
     return lambda folder: edit(folder, **changes)
 
 
+def arousal(**changes: object) -> Callable[[Path], None]:
+    """Return the change that gives the manifest an entry for arousal that is good but for these."""
+    good = {"emotions": ["angry"], "slope": 1.0, "offset": 0.0}
+    return entries(arousal={**good, **changes})
+
+
 def text(content: bytes) -> Callable[[Path], None]:
     """Return the change of the whole manifest."""
     return lambda folder: (folder / MANIFEST).write_bytes(content) and None
@@ -325,6 +331,36 @@ HOSTILE = {
     "many frames of many bands": Spoilt(
         "settings", within("batch", frames=100_000), "frames and features together ask"
     ),
+    "a temperature of nothing": Spoilt("settings", entries(temperature=0), "entry temperature"),
+    "a temperature without end": Spoilt("settings", entries(temperature=1e300), "temperature"),
+    "a temperature in words": Spoilt("settings", entries(temperature="1"), "its entry temperature"),
+    "true for a temperature": Spoilt("settings", entries(temperature=True), "entry temperature"),
+    "a temperature that is not a number": Spoilt(
+        "settings", entries(temperature=float("nan")), "NaN is not a finite number"
+    ),
+    "no temperature": Spoilt("settings", entries(temperature=None), "its entry temperature"),
+    "arousal of a list": Spoilt("settings", entries(arousal=[]), "its entry arousal"),
+    "arousal without a slope": Spoilt("settings", arousal(slope=None), "entry arousal"),
+    "arousal that is more": Spoilt("settings", arousal(extra=1), "its entry arousal"),
+    "arousal without end": Spoilt("settings", arousal(slope=10**400), "its entry arousal.slope"),
+    "arousal without bounds": Spoilt("settings", arousal(offset=1e9), "its entry arousal.offset"),
+    "arousal that falls": Spoilt("settings", arousal(slope=-1), "its entry arousal.slope"),
+    "arousal that is not a number": Spoilt(
+        "settings", arousal(offset=float("inf")), "Infinity is not a finite number"
+    ),
+    "arousal of no emotion": Spoilt("labels", arousal(emotions=[]), "its arousal is not made"),
+    "arousal of one emotion twice": Spoilt(
+        "labels", arousal(emotions=["angry", "angry"]), "its arousal is not made from some"
+    ),
+    "arousal of an unknown emotion": Spoilt(
+        "labels", arousal(emotions=["hungry"]), "its arousal is not made from some"
+    ),
+    "arousal of all emotions": Spoilt(
+        "labels",
+        lambda f: arousal(emotions=manifest(f)["labels"])(f),
+        "its arousal is not made from some",
+    ),
+    "arousal of objects": Spoilt("labels", arousal(emotions=[{}]), "its entry arousal.emotions"),
     # 8. operators
     "an empty model": Spoilt(
         "operators", lambda f: seal(f, LIGHT, bytes(1000)), "is not a model that LiteRT can run"

@@ -15,6 +15,7 @@ from tests.faults.hostile import (
     LIGHT,
     MANIFEST,
     WEIGHTS,
+    arousal,
     copied,
     edit,
     manifest,
@@ -52,6 +53,9 @@ def test_every_rule_has_a_hostile_bundle():
 @pytest.mark.parametrize("engine", ["light", "keras"])
 def test_the_bundle_that_is_spoilt_is_a_good_one(copy, engine):
     assert bundle.load_bundle(copy, engine).labels
+    arousal()(copy)
+    edit(copy, temperature=2)
+    assert bundle.load_bundle(copy, engine).pipeline.arousal
 
 
 def test_the_file_for_the_users_own_keras_is_opened_by_no_engine(copy):
