@@ -15,8 +15,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors plain console files seeding audio tensors models functionals features batches cache "
     "corpora augment layers recipes splits leakage audit engines trial adaptation calibration "
-    "prediction manifest bundle metrics baselines losses jax_epoch training pictures evaluation runs ledger "
-    "cli"
+    "prediction manifest bundle metrics baselines losses jax_epoch training pictures evaluation "
+    "runs ledger cli"
 ).split()
 LIGHT = (
     "errors plain files console audio tensors models functionals features batches corpora engines "
