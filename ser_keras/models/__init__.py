@@ -63,4 +63,4 @@ def card(name: str | os.PathLike) -> str:
     path = locate(name) / CARD
     if not path.is_file():
         raise SerKerasError(path.parent, f"has no {CARD}", "Ask whoever made this model")
-    return plain.read_plain(path, _MAX_CARD_BYTES).decode("utf-8", "replace")
+    return plain.read_plain(path, _MAX_CARD_BYTES, links=False).decode("utf-8", "replace")

@@ -164,6 +164,8 @@ FLIPS = st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 255)), min_size
 )
 def test_flipped_bytes_are_refused_or_harmless(tiny_run, tmp_path_factory, name, engine, sealed):
     folder = copied(tiny_run.folder, tmp_path_factory.mktemp("flips") / "bundle")
+    arousal(slope=0.5)(folder)
+    edit(folder, temperature=2.0)
     good = (folder / name).read_bytes()
     described = (folder / MANIFEST).read_bytes()
 

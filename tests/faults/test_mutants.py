@@ -11,7 +11,7 @@ import pytest
 
 from ser_keras import bundle, files, tensors
 from ser_keras.errors import SerKerasError
-from tests.faults.hostile import LIGHT, MANIFEST, copied, seal
+from tests.faults.hostile import LIGHT, MANIFEST, arousal, copied, edit, seal
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +61,8 @@ def test_mutants_of_a_light_model_are_refused_or_harmless(tiny_run, tmp_path, mo
 
 def test_mutants_of_a_manifest_are_refused_or_harmless(tiny_run, tmp_path):
     folder = copied(tiny_run.folder, tmp_path / "bundle")
+    arousal()(folder)
+    edit(folder, temperature=2.0)
     good, rng, refused = (folder / MANIFEST).read_bytes(), random.Random(0), 0
     clip = np.random.default_rng(0).normal(0, 0.1, 22_050).astype("f4")
     bundle.load_bundle(folder)

@@ -33,6 +33,11 @@ def test_each_model_that_ships_is_whole_and_has_a_card(name):
     assert models.card(name).startswith("# ")
 
 
+def test_all_models_that_ship_have_five_megabytes_at_most():
+    files_there = (path for path in models.SHIPPED.rglob("*") if path.suffix != ".pyc")
+    assert sum(path.stat().st_size for path in files_there if path.is_file()) <= 5_000_000
+
+
 def test_a_shipped_model_is_opened_by_its_name(shipped):
     loaded = load_bundle("general")
     assert loaded.folder == shipped / "general"
