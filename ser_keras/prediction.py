@@ -132,8 +132,7 @@ class Pipeline:
             weights: How many recordings the training clips count as; see `adaptation.Weights`.
 
         Raises:
-            SerKerasError: A recording cannot be read, features cannot be adapted, or the pipeline
-                is adapted already.
+            SerKerasError: A recording or the features do not suit, or it is adapted already.
         """
         from ser_keras.adaptation import enrol  # late: labelling does without it
 
@@ -149,8 +148,7 @@ class Pipeline:
         """Return the pipeline with the normalisation of an adaptation.
 
         Args:
-            adaptation: Adaptation that `adaptation.enrol` or `adaptation.adapt` made from the
-                normalisation of this pipeline.
+            adaptation: Adaptation that was made from the normalisation of this pipeline.
 
         Raises:
             SerKerasError: The pipeline is adapted already.
@@ -187,8 +185,6 @@ class Pipeline:
         """
         from ser_keras.adaptation import adapt
 
-        if self.adaptation:  # before anything is computed
-            raise SerKerasError("pipeline", "is adapted already", "Take the one before `enrol`")
         items = [item for batch in self._batches(recordings, sample_rate) for item in batch]
         if speakers is not None and len(speakers) != len(items):
             problem = f"are {len(speakers)} for {len(items)} recordings"
@@ -205,15 +201,13 @@ class Pipeline:
             usual=usual,
             weights=weights,
         )
-        groups: dict[Adaptation, list[int]] = {}
-        for i, adaptation in zip(heard, adaptations, strict=True):
-            groups.setdefault(adaptation, []).append(i)
-        labelled: dict[int, Prediction | Refused] = {}
-        for adaptation, own in groups.items():
-            predictions = self.adapted(adaptation)._predictions([items[i] for i in own])
-            labelled.update(zip(own, predictions, strict=True))
-        for i, item in enumerate(items):
-            yield item if isinstance(item, Refused) else labelled[i]
+        groups: dict[Adaptation, list[_Extracted | Refused]] = {}
+        for extracted, adaptation in zip(heard.values(), adaptations, strict=True):
+            groups.setdefault(adaptation, []).append(extracted)
+        rows = {each: self.adapted(each)._predictions(own) for each, own in groups.items()}
+        order = iter(adaptations)
+        for item in items:
+            yield item if isinstance(item, Refused) else next(rows[next(order)])
 
     def _batches(
         self, recordings: Iterable[Recording], sample_rate: float | None

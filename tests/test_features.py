@@ -216,6 +216,8 @@ def test_two_vectors_of_a_clip_stand_one_behind_the_other():
     samples = sounds()["voice-like"]
     assert both.sample_rate == functionals.sample_rate == 22_050
     assert both.n_features == ENCODER.n_features + functionals.n_features
+    assert all(spec.one_vector for spec in (both, functionals, ENCODER))
+    assert not FeatureSpec(kind="mfcc").one_vector
     vector = extract(samples, both)
     heard = audio.from_samples(samples, 22_050, ENCODER.sample_rate)
     assert vector.shape == (1, both.n_features)

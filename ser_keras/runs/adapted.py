@@ -33,10 +33,10 @@ def scores(
 
     "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
     which are not scored. They are drawn three times, and the clips of the three draws are scored
-    together: each clip counts up to three times, so that with fewer than three speakers, where
-    intervals are drawn from clips, these are too narrow. A speaker with few clips is enrolled with
-    no more than half of them. "speaker" adapts to all test clips of each speaker and "corpus" to
-    all of each corpus: the clips that are scored are among them.
+    together, so that each clip counts up to three times. Intervals take that into account: they are
+    drawn by speaker, and where there are too few speakers by clip with all its draws. A speaker
+    with few clips is enrolled with no more than half of them. "speaker" adapts to all test clips of
+    each speaker and "corpus" to all of each corpus: the clips that are scored are among them.
 
     Args:
         pipeline: The network as users will run it.
@@ -60,8 +60,11 @@ def scores(
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
     truth = clips["emotion"].map(pipeline.labels.index).to_numpy(int)
 
+    contents = clips["content"].to_numpy(str)
+    drawn = speakers if len(np.unique(speakers)) >= metrics.MIN_SPEAKERS else contents
+
     def headline(rows: np.ndarray, probabilities: np.ndarray) -> Headline:
-        groups = speakers[rows]
+        groups = drawn[rows]
         return Headline.of(
             metrics.score(truth[rows], probabilities, pipeline.labels, groups=groups)
         )

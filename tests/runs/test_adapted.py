@@ -117,6 +117,22 @@ def test_a_speaker_of_few_clips_is_enrolled_with_half_of_them_at_most(pipeline, 
     assert headlines["speaker"].n == 2
 
 
+def test_intervals_of_few_speakers_are_no_narrower_for_clips_that_count_three_times(
+    pipeline, store
+):
+    unsure = {
+        content: vector + (np.random.default_rng(i).normal(size=1) * 2).astype(np.float32)
+        for i, (content, vector) in enumerate(store.items())
+    }
+    uars = {
+        name: scores.uar
+        for name, scores in adapted.scores(pipeline, split_of(["x"]), unsure).items()
+    }
+    assert 0.5 < uars["speaker"].value < 1
+    widths = {name: uar.high - uar.low for name, uar in uars.items()}
+    assert widths["3 recordings"] > 0.8 * widths["speaker"]  # a third of the clips: 0.58
+
+
 def test_what_cannot_be_adapted_has_no_such_scores(pipeline, store):
     split = split_of(["x"])
     assert not adapted.scores(pipeline, split_of(["x"], speaker=pd.NA), store)
