@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras.augment import Augmentation
 from ser_keras.batches import BatchSpec
-from ser_keras.errors import SerKerasError, unknown
+from ser_keras.errors import SerKerasError, check_number, unknown
 from ser_keras.features import FeatureSpec
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Training:
         learning_rate: Learning rate at the start, after the warm-up.
         weight_decay: Weight decay of the optimizer; None for the default of Keras.
         label_smoothing: Share of each target that is spread over all classes.
+        ema_momentum: Momentum of a moving average of the weights over the steps of an epoch, which
+            replaces the weights at its end; None for no averaging.
         clip_norm: Norm to which the gradient of all weights together is clipped; None for none.
         batch_size: Number of clips per step.
         epochs: Greatest number of epochs.
@@ -50,6 +52,7 @@ class Training:
     learning_rate: float = 1e-3
     weight_decay: float | None = None
     label_smoothing: float = 0.0
+    ema_momentum: float | None = None
     clip_norm: float | None = None
     batch_size: int = 32
     epochs: int = 100
@@ -75,6 +78,7 @@ class Training:
         for field in ("learning_rate", "batch_size", "epochs"):
             if not getattr(self, field) > 0:
                 raise SerKerasError(f"training.{field}", "is not above 0", "Give a positive number")
+        check_number("training.ema_momentum", self.ema_momentum, 0.0, 1.0, optional=True)
         if self.balanced and self.label_smoothing:
             problem, remedy = "does not go with label smoothing", "Set training.label_smoothing=0"
             raise SerKerasError("training.balanced", problem, remedy)
@@ -206,8 +210,9 @@ class Recipe:
         for part in ("features", "batch", "augment"):
             value[part] = value[part].to_json()
         value["training"] = dataclasses.asdict(self.training)
-        if not self.training.balanced:
-            del value["training"]["balanced"]  # records of before it was there do not have it
+        for later in ("balanced", "ema_momentum"):  # records of before they were there lack them
+            if not value["training"][later]:
+                del value["training"][later]
         value["published"] = [dataclasses.asdict(figure) for figure in self.published]
         value["model"] = {k.split(".")[1]: v for k, v in self.settings().items() if "model." in k}
         value["network"] = self.build.__module__.rpartition(".")[2]
