@@ -38,6 +38,16 @@ RECIPE = dataclasses.replace(
     encoder_linear.RECIPE,
     title="Frozen speaker encoder, one hidden layer",
     training=dataclasses.replace(encoder_linear.RECIPE.training, learning_rate=1e-3, epochs=150),
-    notes=("Nothing was published of it.",),
+    notes=(
+        *encoder_linear.RECIPE.notes[:1],
+        "Each step sees all training clips. The 150 steps are a setting like the others; the "
+        "validation clips choose nothing.",
+        "The settings were chosen by cross-validation over speakers inside the training sides of "
+        "RAVDESS's five folds. Of ten (128 or 256 units, penalties from 0.001 to 0.03, rates from "
+        "0.001 to 0.01, dropout of the vector up to 0.3, batches of 64) the others have UAR 0.627 "
+        "to 0.644 in the mean, each at its best number of steps; this one has 0.643 after 100 and "
+        "after 150 steps, and `encoder-linear` 0.639. It was chosen on no other corpus.",
+        "Nothing was published of it.",
+    ),
     build=build,
 )
