@@ -159,8 +159,8 @@ def compile_network(network, training: Training) -> None:
     import keras
 
     optimizer = type(keras.optimizers.get(training.optimizer))
-    options = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
-    options |= {"use_ema": bool(training.ema_momentum), "ema_momentum": training.ema_momentum}
+    options: dict = {"use_ema": bool(training.ema_momentum), "ema_momentum": training.ema_momentum}
+    options |= {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
     network.compile(
         optimizer=optimizer(training.learning_rate, global_clipnorm=training.clip_norm, **options),
         loss=losses.crossentropy(training),

@@ -28,13 +28,16 @@ def build(
     n_classes,
     *,
     filters=8,
-    units=56,
+    units=48,
     blocks=2,
-    attention_units=32,
-    map_dropout=0.1,
-    dropout=0.3,
+    attention_units=16,
+    map_dropout=0.15,
+    dropout=0.6,
 ):
     """Return the network, not compiled.
+
+    The softmax sees mean and deviation of the bands themselves and of what each convolution makes
+    of them: so it finds what is as simple as a loudness without any convolution.
 
     Args:
         shapes: Shapes of the inputs without the batch axis: `features` (frames, bands, 1) and
@@ -43,7 +46,7 @@ def build(
         filters: Number of filters of the convolution over frames and bands.
         units: Width of a step in time, behind that convolution.
         blocks: Number of residual blocks over time; each sees further than the one before it.
-        attention_units: Width of the layer that scores the steps.
+        attention_units: Width of each layer that scores steps.
         map_dropout: Rate at which whole features of all steps are dropped before each convolution.
         dropout: Dropout rate before the softmax.
     """
@@ -52,24 +55,34 @@ def build(
 
     from ser_keras.layers import FusedBatchNormalization, StatisticsPooling
 
+    def normalized(x, mask, name):
+        return ops.relu(FusedBatchNormalization(momentum=0.98, name=name)(x, mask=mask))
+
     inputs = network_inputs(shapes)
     x, mask = inputs["features"], inputs["mask"]
-    inside = ops.expand_dims(ops.expand_dims(mask, 2), 3)  # (batch, frames, 1, 1)
-    x = ops.where(inside, x, 0.0)
+    levels = [(layers.Reshape(x.shape[1:3], name="bands")(x), mask)]
+    x = ops.where(ops.expand_dims(ops.expand_dims(mask, 2), 3), x, 0.0)
     x = layers.Conv2D(filters, (5, 8), (2, 4), padding="same", use_bias=False, name="patches")(x)
     mask = mask[:, ::2]  # padding is on the right: a pair counts if its first frame does
-    x = ops.relu(FusedBatchNormalization(momentum=0.9, name="patches_norm")(x, mask=mask))
+    x = normalized(x, mask, "patches_norm")
     x = layers.Reshape((x.shape[1], -1), name="steps")(x)  # (batch, 100, 16 places x 8)
-    x = layers.SpatialDropout1D(map_dropout, name="steps_drop")(x)
+    levels.append((x, mask))
+    x = layers.SpatialDropout1D(map_dropout, name="narrow_drop")(x)
     x = layers.Conv1D(units, 3, 2, padding="same", use_bias=False, name="narrow")(x)
     mask = mask[:, ::2]
-    x = ops.relu(FusedBatchNormalization(momentum=0.9, name="narrow_norm")(x, mask=mask))
-    for block in range(1, blocks + 1):  # x is (batch, 50, units)
-        y = layers.SpatialDropout1D(map_dropout, name=f"drop_{block}")(x)
-        y = layers.Conv1D(units, 3, padding="same", use_bias=False, name=f"block_{block}")(y)
-        y = FusedBatchNormalization(momentum=0.9, name=f"block_{block}_norm")(y, mask=mask)
-        x = x + ops.relu(y)
-    x = StatisticsPooling(attention_units, name="pooling")(x, mask=mask)  # (batch, 2 x units)
+    x = normalized(x, mask, "narrow_norm")  # (batch, 50, units)
+    levels.append((x, mask))
+    for i in range(1, blocks + 1):
+        y = layers.SpatialDropout1D(map_dropout, name=f"drop_{i}")(x)
+        y = layers.Conv1D(units, 3, padding="same", use_bias=False, name=f"block_{i}")(y)
+        x = x + normalized(y, mask, f"block_{i}_norm")
+        levels.append((x, mask))
+    pooled = [
+        StatisticsPooling(attention_units, name=f"pooling_{i}")(level, mask=inside)
+        for i, (level, inside) in enumerate(levels)
+    ]
+    x = layers.Concatenate(name="statistics")(pooled)  # (batch, 2 x (64 + 128 + 3 x units))
+    x = layers.BatchNormalization(momentum=0.98, name="statistics_norm")(x)
     x = layers.Dropout(dropout, name="drop")(x)
     emotion = layers.Dense(n_classes, activation="softmax", name="emotion")(x)
     return keras.Model(inputs, emotion, name="cnn_attention")
@@ -94,11 +107,9 @@ RECIPE = Recipe(
             PitchShift(semitones=(-2.5, 2.5)),
             TimeStretch(rate=(0.85, 1.18)),
             NoiseAtSNR(snr_db=(15.0, 35.0)),
-            FrequencyShift(bands=(-2, 2)),
-            FrequencyMask(limit=(10, 10), fill="mean"),
-            TimeMask(limit=(30, 30), fill="mean"),
-            FrequencyMask(limit=(10, 10), fill="mean"),
-            TimeMask(limit=(30, 30), fill="mean"),
+            FrequencyShift(bands=(-1, 1)),
+            FrequencyMask(limit=(4, 4), fill="mean"),
+            TimeMask(limit=(10, 10), fill="mean"),
         ),
         probability=0.6,
         copies=3,
@@ -106,18 +117,29 @@ RECIPE = Recipe(
     ),
     training=Training(
         optimizer="adamw",
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         weight_decay=1e-2,
+        ema_momentum=0.99,  # over about 100 of the 130 steps of an epoch
         clip_norm=5.0,
         batch_size=32,
-        epochs=40,
+        epochs=60,
         monitor="epoch",
         patience=None,
         schedule="constant",
         warmup_epochs=2,
         balanced=True,
     ),
-    notes=("Nothing was published of it.",),
+    notes=(
+        "It has fewer than 50,000 weights, and nothing of it was trained before. It hears the "
+        "first 4 seconds of a clip.",
+        "Loudness is a cue here, so no step changes the gain.",
+        "It always trains 60 epochs and takes the last one; the validation clips choose nothing. "
+        "At the end of an epoch the weights become the average of its last hundred steps or so.",
+        "Network and training were chosen on validation speakers inside the training sides of "
+        "RAVDESS's folds 0 and 1: two of the published groups of actors, one in each fold, each "
+        "labelled by a network of 14 other actors. About fifteen settings were compared there.",
+        "Nothing was published of it.",
+    ),
     build=build,
     draw=draw,
 )

@@ -13,11 +13,12 @@ def test_it_has_fewer_than_50000_weights():
     assert trained < total < 50_000
 
 
-def test_it_pools_50_steps_to_mean_and_deviation():
+def test_it_pools_the_bands_and_all_that_the_convolutions_make_of_them():
     model = network(NAME, n_classes=3)
     assert input_shapes(model) == {"features": (200, 64, 1), "mask": (200,)}
     units = model.get_layer("narrow").filters
-    assert shape(model, "pooling") == (2 * units,)
+    widths = [shape(model, f"pooling_{i}") for i in range(5)]
+    assert widths == [(128,), (2 * 16 * 8,), (2 * units,), (2 * units,), (2 * units,)]
     assert shape(model, "emotion") == (3,)
 
 
