@@ -122,7 +122,7 @@ RECIPE = Recipe(
         ema_momentum=0.99,  # over about 100 of the 130 steps of an epoch
         clip_norm=5.0,
         batch_size=32,
-        epochs=60,
+        epochs=45,
         monitor="epoch",
         patience=None,
         schedule="constant",
@@ -133,11 +133,13 @@ RECIPE = Recipe(
         "It has fewer than 50,000 weights, and nothing of it was trained before. It hears the "
         "first 4 seconds of a clip.",
         "Loudness is a cue here, so no step changes the gain.",
-        "It always trains 60 epochs and takes the last one; the validation clips choose nothing. "
+        "It always trains 45 epochs and takes the last one; the validation clips choose nothing. "
         "At the end of an epoch the weights become the average of its last hundred steps or so.",
         "Network and training were chosen on validation speakers inside the training sides of "
         "RAVDESS's folds 0 and 1: two of the published groups of actors, one in each fold, each "
-        "labelled by a network of 14 other actors. About fifteen settings were compared there.",
+        "labelled by a network of 14 other actors. Eleven settings were compared there, with UAR "
+        "from 0.45 to 0.61 in the mean of both groups. Trained for 60 epochs by this package, the "
+        "last setting has UAR 0.586 (0.528 and 0.644); from the 45th epoch on nothing improves.",
         "Nothing was published of it.",
     ),
     build=build,
