@@ -172,9 +172,9 @@ def compile_network(network, training: Training) -> None:
     """Compile a network with the recipe's loss and optimizer."""
     import keras
 
-    names = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop"}
-    optimizer = getattr(keras.optimizers, names[training.optimizer])
-    options = {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
+    optimizer = type(keras.optimizers.get(training.optimizer))
+    options: dict = {"use_ema": bool(training.ema_momentum), "ema_momentum": training.ema_momentum}
+    options |= {} if training.weight_decay is None else {"weight_decay": training.weight_decay}
     network.compile(
         optimizer=optimizer(training.learning_rate, global_clipnorm=training.clip_norm, **options),
         loss=losses.crossentropy(training),
@@ -341,6 +341,7 @@ def _train(network, train, validation, training, state, callbacks, seed) -> None
             logs = _train_epoch(network, train, order, epoch, training.epochs)
         else:
             logs = compiled(order)
+        network.optimizer.finalize_variable_values(network.trainable_variables)  # the averages
         row = {"epoch": epoch + 1, "loss": logs.pop("loss"), "accuracy": logs.pop("accuracy")}
         row |= logs | _validate(network, validation)
         row |= {"learning_rate": rate, "seconds": round(time.perf_counter() - start, 3)}
@@ -368,8 +369,7 @@ def _train_epoch(network, feed: Feed, order: np.ndarray, epoch: int, last: int) 
     with console.progress(len(feed), f"epoch {epoch + 1}/{last}", leave=False) as bar:
         for inputs, targets in feed.batches(order, epoch):
             logs = network.train_on_batch(inputs, targets, return_dict=True)  # of this batch alone
-            for name, value in logs.items():
-                totals[name] = totals.get(name, 0.0) + float(value) * len(targets)
+            totals = {k: totals.get(k, 0.0) + float(v) * len(targets) for k, v in logs.items()}
             bar.update(len(targets))
     return {name: total / len(feed) for name, total in totals.items()}
 

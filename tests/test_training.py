@@ -221,3 +221,18 @@ def test_the_last_epoch_is_the_best_where_the_recipe_says_so(tiny_index, cache, 
     store.fill(paths, list(split.table["content"]))
     fitted = training.fit(recipe, split, store, seed=0, folder=tmp_path)
     assert fitted.best_epoch == len(fitted.history) == 4  # patience never runs out
+
+
+def test_the_weights_of_an_epoch_are_the_averages_of_its_steps(fitted, monkeypatch):
+    once = {"training.batch_size": "1000", "training.epochs": "2"}  # one step an epoch
+    averaged = once | {"training.ema_momentum": "0.5"}
+    plain, whole = fitted("plain", **once).history, fitted("whole", **averaged)
+    # the first average is that of one value; the second step counts for a half
+    losses = [row["val_loss"] for row in whole.history]
+    assert losses[0] == pytest.approx(plain[0]["val_loss"], rel=1e-6)
+    assert losses[1] != pytest.approx(plain[1]["val_loss"], rel=1e-6)
+    stop_interrupting = stop_in_epoch(2, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fitted(**averaged)
+    stop_interrupting()
+    assert same_weights(fitted(**averaged), whole)

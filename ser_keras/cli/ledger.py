@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> None:
         "show": _show,
         "compare": _compare,
         "keep": _keep,
+        "release": _release,
         "unpack": _unpack,
         "write": _write,
         "pictures": _draw,
@@ -114,11 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "before a baseline was there, or before `pip install opensmile`.",
     )
     for action in (run, fit):
-        for name, place, words in (
-            ("--data", files.DATA, "folder of the corpora"),
-            ("--out", runs.RUNS, "folder of the runs"),
-            ("--cache", files.CACHE, "folder of the features"),
-        ):
+        for name, place, words in _FOLDERS:
             action.add_argument(name, type=Path, default=place, metavar="DIR", help=words)
     run.add_argument(
         "--jobs",
@@ -159,6 +156,16 @@ def _parser() -> argparse.ArgumentParser:
     keep = actions.add_parser("keep", help="pack a finished run into results/ledger")
     keep.add_argument("run", type=Path, metavar="RUN", help="run folder")
     keep.add_argument("--again", action="store_true", help="keep it beside the run that it repeats")
+    release = actions.add_parser(
+        "release",
+        help="for maintainers: make a model that ships with the package",
+        description="Make a model that ships with the package. general is trained on all corpora "
+        "of its kept runs under whole-corpus, and calibrated by these; others are finished runs.",
+    )
+    release.add_argument("name", metavar="NAME", help="name of the model, such as general")
+    release.add_argument("--run", type=Path, metavar="RUN", help="run folder, for all but general")
+    for name, place, words in _FOLDERS[::2]:
+        release.add_argument(name, type=Path, default=place, metavar="DIR", help=words)
     unpack = actions.add_parser("unpack", help="give a kept run its folder back, with its pictures")
     unpack.add_argument(
         "run", metavar="RUN", help="such as attention-tess/tess/paper-0-seed0; see results/runs.csv"
@@ -176,6 +183,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FOLDERS = (
+    ("--data", files.DATA, "folder of the corpora"),
+    ("--out", runs.RUNS, "folder of the runs"),
+    ("--cache", files.CACHE, "folder of the features"),
+)
 _FOLDER = "folder of runs (default: the kept ones, results/ledger)"
 
 
@@ -239,6 +251,24 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _keep(arguments: argparse.Namespace) -> None:
     run = ledger.keep(_folder(arguments.run), ledger.LEDGER, again=arguments.again)
     console.say(f"Kept in {files.short(run.folder)}: {run.key}.")
+
+
+def _release(arguments: argparse.Namespace) -> None:
+    from ser_keras import models
+    from ser_keras.ledger import release  # late: it loads what trains
+
+    if arguments.run is not None:
+        release.ship(_folder(arguments.run), models.SHIPPED / arguments.name)
+        return
+    rows = [
+        row
+        for row in ledger.rows()
+        if (row.key.recipe, row.key.protocol) == (arguments.name, release.PROTOCOL)
+    ]
+    if not rows:
+        remedy = f"Name a run folder with --run, or keep its runs under {release.PROTOCOL} first"
+        raise SerKerasError(arguments.name, "has no kept runs to calibrate it by", remedy)
+    release.train_general(rows[0], _folder(arguments.data), arguments.cache)
 
 
 def _unpack(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ from ser_keras.layers.attention_pooling import AttentionPooling
 from ser_keras.layers.fused_batch_normalization import FusedBatchNormalization
 from ser_keras.layers.residual_block import ResidualBlock
 from ser_keras.layers.sine_position_encoding import SinePositionEncoding
+from ser_keras.layers.statistics_pooling import StatisticsPooling
 from ser_keras.layers.transformer_encoder import TransformerEncoder
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "FusedBatchNormalization",
     "ResidualBlock",
     "SinePositionEncoding",
+    "StatisticsPooling",
     "TransformerEncoder",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras.augment import Augmentation
 from ser_keras.batches import BatchSpec
-from ser_keras.errors import SerKerasError, unknown
+from ser_keras.errors import SerKerasError, check_number, unknown
 from ser_keras.features import FeatureSpec
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ADAPTED = ("none", "speaker", "corpus")
 # Settings that records of before they were there do not have: written where they differ from these.
-_LATER = {"balanced": False, "fit_on": ("train",), "adapted": ()}
+_LATER = {"balanced": False, "fit_on": ("train",), "adapted": (), "ema_momentum": None}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,8 @@ class Training:
         learning_rate: Learning rate at the start, after the warm-up.
         weight_decay: Weight decay of the optimizer; None for the default of Keras.
         label_smoothing: Share of each target that is spread over all classes.
+        ema_momentum: Momentum of a moving average of the weights over the steps of an epoch, which
+            replaces the weights at its end; None for no averaging.
         clip_norm: Norm to which the gradient of all weights together is clipped; None for none.
         batch_size: Number of clips per step.
         epochs: Greatest number of epochs.
@@ -60,6 +62,7 @@ class Training:
     learning_rate: float = 1e-3
     weight_decay: float | None = None
     label_smoothing: float = 0.0
+    ema_momentum: float | None = None
     clip_norm: float | None = None
     batch_size: int = 32
     epochs: int = 100
@@ -98,6 +101,7 @@ class Training:
         if not set(self.adapted) <= set(ADAPTED) or len(set(self.adapted)) != len(self.adapted):
             remedy = f"Give some of {', '.join(ADAPTED)}"
             raise SerKerasError("training.adapted", f"is {','.join(self.adapted)!r}", remedy)
+        check_number("training.ema_momentum", self.ema_momentum, 0.0, 1.0, optional=True)
         if self.balanced and self.label_smoothing:
             problem, remedy = "does not go with label smoothing", "Set training.label_smoothing=0"
             raise SerKerasError("training.balanced", problem, remedy)

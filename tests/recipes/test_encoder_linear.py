@@ -70,3 +70,9 @@ def test_records_of_recipes_without_balance_root_and_limit_are_what_they_were():
     assert "balanced" not in record["training"]
     assert not {"signed_root", "limit"} & record["batch"].keys()
     assert recipes.get("fusion").to_json()["training"]["balanced"] is True
+
+
+def test_records_of_recipes_without_averaged_weights_are_what_they_were():
+    assert "ema_momentum" not in recipes.get("encoder-linear").to_json()["training"]
+    averaged = recipes.get("encoder-linear").override({"training.ema_momentum": "0.9"})
+    assert averaged.to_json()["training"]["ema_momentum"] == 0.9

@@ -45,6 +45,7 @@ SMALL = {
     },
     "mean-mfcc-lstm-corrected": {"batch.frames": "8"},
     "acnt-ravdess-corrected": {"augment.copies": "1", "augment.probability": "0.2"},
+    "cnn-attention": {"augment.copies": "1", "augment.probability": "0.2", "model.units": "8"},
     "mel-cnn-aesdd-resized": {"batch.frames": "64"},  # the clips have 69 or more
     "mel-cnn-aesdd-artificial": {
         "batch.frames": "64",

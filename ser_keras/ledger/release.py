@@ -1,0 +1,292 @@
+"""The models that ship with the package: trained on everything, calibrated on corpora left out.
+
+`general` learns from all corpora of its recipe, so no clip is left to score it on. Its figures are
+those of its row under `whole-corpus`, five runs that each left one corpus out; its temperature and
+its arousal are fitted to what these runs said of the corpora that they had not heard.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ser_keras import (
+    bundle,
+    calibration,
+    console,
+    engines,
+    files,
+    metrics,
+    models,
+    recipes,
+    splits,
+    training,
+)
+from ser_keras.cache import FeatureStore
+from ser_keras.errors import SerKerasError
+from ser_keras.ledger import storage
+from ser_keras.ledger.library import Library
+from ser_keras.ledger.rows import Row
+from ser_keras.ledger.tables import Table
+from ser_keras.prediction import Pipeline
+from ser_keras.runs import Headline, Run, classes, provenance
+
+PROTOCOL = "whole-corpus"
+AROUSED = ("happy", "angry", "fearful", "surprised")
+CALM = ("neutral", "sad")  # disgust is neither
+_MODELS = ("model.tflite", "weights.safetensors")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LeftOut:
+    """What a run said of the clips of the corpus that it left out.
+
+    Args:
+        corpus: Name of the corpus.
+        run: The run.
+        labels: Emotions in the order of the classes.
+        clips: A row for each test clip, with its path, speaker and emotion.
+        probabilities: Probabilities of the emotions, (clips, classes).
+    """
+
+    corpus: str
+    run: Run
+    labels: tuple[str, ...]
+    clips: pd.DataFrame
+    probabilities: np.ndarray
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Number of the emotion of each clip, (clips,)."""
+        return self.clips["emotion"].map(self.labels.index).to_numpy(int)
+
+    @property
+    def aroused(self) -> np.ndarray:
+        """1 for emotions in which voices sound aroused, 0 for calm ones, nan for others."""
+        emotions = self.clips["emotion"].to_numpy(str)
+        return np.where(
+            np.isin(emotions, AROUSED), 1.0, np.where(np.isin(emotions, CALM), 0, np.nan)
+        )
+
+
+def left_out(row: Row) -> list[LeftOut]:
+    """Return what the runs of a row under `whole-corpus` said, a corpus for each of its folds.
+
+    Raises:
+        SerKerasError: A fold is missing.
+    """
+    if not row.is_whole:
+        problem = f"has runs of {row.coverage} of {PROTOCOL}"
+        raise SerKerasError(" ".join(row.key), problem, "Make the others with the action run")
+    parts = []
+    for run in row.runs:
+        table = storage.predictions(run)
+        clips = table[table["role"] == "test"].reset_index(drop=True)
+        columns = [name for name in clips if name.startswith("p_")]
+        parts.append(
+            LeftOut(
+                corpus=clips["path"].iloc[0].partition("/")[0],
+                run=run,
+                labels=tuple(name.removeprefix("p_") for name in columns),
+                clips=clips,
+                probabilities=clips[columns].to_numpy(float),
+            )
+        )
+    return parts
+
+
+def calibrated(parts: list[LeftOut]) -> tuple[float, calibration.Arousal]:
+    """Return the temperature and the arousal that fit corpora left out; each weighs the same."""
+    probabilities = np.concatenate([part.probabilities for part in parts])
+    truth = np.concatenate([part.truth for part in parts])
+    weights = np.concatenate([np.full(len(p.clips), 1 / len(p.clips)) for p in parts])
+    temperature = calibration.temperature(probabilities, truth, weights)
+    plain = calibration.Arousal(AROUSED)
+    scores = plain.log_odds(calibration.sharpen(probabilities, temperature), parts[0].labels)
+    aroused = np.concatenate([part.aroused for part in parts])
+    known = ~np.isnan(aroused)
+    slope, offset = calibration.logistic(scores[known], aroused[known] == 1)
+    return temperature, calibration.Arousal(AROUSED, slope, offset)
+
+
+def card(row: Row) -> Table:
+    """Return what the card says of each corpus that was left out; calibration leaves it out, too.
+
+    The UAR has its 95 % interval by speaker. The accuracy of the surer half is that of the clips
+    whose most probable emotion is more probable than in the median clip.
+    """
+    parts = left_out(row)
+    cells = []
+    for part in parts:
+        temperature, arousal = calibrated([p for p in parts if p is not part])
+        probabilities = calibration.sharpen(part.probabilities, temperature)
+        predicted, truth = part.probabilities.argmax(axis=1), part.truth
+        right, sure = predicted == truth, probabilities.max(axis=1)
+        speakers = part.clips["speaker"].to_numpy(str)
+        sexes = np.array([sex(part.corpus, path) for path in part.clips["path"]])
+        by_speaker = [right[speakers == name].mean() for name in np.unique(speakers)]
+        known = ~np.isnan(part.aroused)
+        measured = arousal.measure(probabilities, part.labels)
+        area = area_under_curve(measured[known], part.aroused[known] == 1)
+        ece = metrics.score(truth, probabilities, part.labels).calibration["ece"]
+        adapted = part.run.adapted
+        cells.append(
+            [
+                part.corpus,
+                str(len(part.clips)),
+                str(len(by_speaker)),
+                f"{1 / len(np.unique(truth)):.3f}",
+                str(part.run.test.uar),
+                *(f"{adapted[name].uar.value:.3f}" for name in adapted),
+                *(
+                    f"{metrics.uar(truth[sexes == s], predicted[sexes == s]):.3f}"
+                    if (sexes == s).any()
+                    else ""
+                    for s in ("woman", "man")
+                ),
+                f"{min(by_speaker):.3f}",
+                f"{right.mean():.3f}",
+                f"{right[sure > np.median(sure)].mean():.3f}",
+                f"{part.run.test.calibration['ece']:.3f}",
+                f"{ece:.3f}",
+                f"{area:.3f}",
+            ]
+        )
+    header = ["corpus left out", "clips", "voices", "chance level", "UAR"]
+    header += [f"adapted: {name}" for name in parts[0].run.adapted]
+    header += ["women", "men", "worst voice (accuracy)", "accuracy", "surer half"]
+    header += ["calibration error", "with temperature", "arousal (area under curve)"]
+    means = ["mean", "", ""]
+    for column in range(3, len(header)):
+        values = [float(cell[column].split()[0]) for cell in cells if cell[column]]
+        means.append(f"{np.mean(values):.3f}")
+    return Table(header, [*cells, means])
+
+
+def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Return the area under the receiver operating characteristic.
+
+    Args:
+        scores: Score of each clip, (clips,).
+        truth: Whether each should score high, (clips,).
+    """
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(truth, scores))
+
+
+def sex(corpus: str, path: str) -> str:
+    """Return "woman" or "man" where corpus and file name tell it, else "".
+
+    Example:
+        >>> sex("ravdess", "ravdess/Actor_12/03-01-05-02-01-01-12.ogg")
+        'woman'
+    """
+    if corpus in ("tess", "savee"):
+        return {"tess": "woman", "savee": "man"}[corpus]
+    numbers = re.findall(r"\d+", Path(path).stem)
+    if corpus == "ravdess":
+        return "man" if int(numbers[-1]) % 2 else "woman"
+    if corpus == "ased":
+        return {"01": "woman", "02": "man"}.get(numbers[-2], "")
+    return ""
+
+
+def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED) -> bundle.Bundle:
+    """Train `general` on all of its corpora and put it where the package finds it.
+
+    Args:
+        row: Its row under `whole-corpus`, which it is calibrated by.
+        data: Folder above the corpora.
+        cache: Folder of their features.
+        out: Folder of the models.
+
+    Raises:
+        SerKerasError: A corpus is missing, or a run of the row.
+    """
+    parts = left_out(row)
+    temperature, arousal = calibrated(parts)
+    recipe = recipes.get(row.key.recipe)
+    index = Library(data, data, cache).index(row.key.corpus)
+    recipe, index = classes.adapted(recipe, index)
+    drawn = splits.make(index, "speaker")  # its test clips are trained on as well
+    table = drawn.table.assign(role=drawn.table["role"].replace("test", "train"))
+    split = dataclasses.replace(drawn, protocol=PROTOCOL, table=table)
+    store = FeatureStore(index.corpus, recipe.features, cache)
+    paths = [index.locate(path) for path in split.table["path"]]
+    store.fill(paths, list(split.table["content"]), strict=True, title="features")
+    contents = sorted(split.table["content"])
+    truth, probabilities, voices = [], [], []
+    for part in parts:
+        truth.append(part.truth)
+        probabilities.append(part.probabilities)
+        voices.append(part.corpus + "/" + part.clips["speaker"])
+    heard = metrics.score(
+        np.concatenate(truth),
+        np.concatenate(probabilities),
+        recipe.emotions,
+        groups=pd.concat(voices),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        fitted = training.fit(recipe, split, store, seed=0, folder=Path(scratch))
+        pipeline = Pipeline(
+            labels=recipe.emotions,
+            features=recipe.features,
+            batch=recipe.batch,
+            normalization=fitted.normalization,
+            engine=engines.KerasEngine(fitted.network),
+            temperature=round(temperature, 4),
+            arousal=dataclasses.replace(
+                arousal, slope=round(arousal.slope, 4), offset=round(arousal.offset, 4)
+            ),
+        )
+        headline = asdict(Headline.of(heard))
+        bundle.save(
+            Path(scratch) / "general",
+            fitted.network,
+            pipeline,
+            example=pipeline.inputs([store[content] for content in contents[:16]]),
+            name="general",
+            created=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            versions=provenance.versions(provenance.PACKAGES),
+            recipe=recipe.to_json(),
+            split={
+                "corpus": index.corpus,
+                "protocol": PROTOCOL,
+                "fold": 0,
+                "seed": 0,
+                "hash": split.hash,
+            },
+            training_clips=contents,
+            test_clips=[],
+            figures={"validation": headline, "test": headline},
+            synthetic=index.synthetic,
+        )
+        return ship(Path(scratch) / "general", out / models.GENERAL)
+
+
+def ship(run: Path, folder: Path) -> bundle.Bundle:
+    """Copy what labels recordings from a run folder, and nothing else, to a folder of a model.
+
+    Raises:
+        SerKerasError: The run is no bundle, or has no export.
+    """
+    content = bundle.verify(run)
+    lacking = [name for name in _MODELS if name not in content["models"]]
+    if lacking:
+        raise SerKerasError(run, f"has no {lacking[0]}", "Train it again")
+    shipped = {name: content["models"][name] for name in _MODELS}
+    for name in shipped:
+        with files.atomic(folder / name) as partial:
+            shutil.copyfile(run / name, partial)
+    files.write_json(folder / models.MANIFEST, {**content, "models": shipped})
+    console.say(f"Written: {files.short(folder)}.")
+    return bundle.load_bundle(folder)
