@@ -32,11 +32,16 @@ ADAPTED = {  # key of a run's adapted scores -> what its recordings were adapted
 
 
 class Question(NamedTuple):
-    """A column: the test clips of a corpus under a protocol."""
+    """A column: the test clips of a corpus under a protocol.
+
+    Of pooled corpora, `part` names the one whose test clips alone are scored; there is then no
+    score of a baseline, nor of adapted recordings.
+    """
 
     title: str
     corpus: str
     protocol: str
+    part: str = ""
 
 
 QUESTIONS = (
@@ -44,6 +49,12 @@ QUESTIONS = (
     Question("RAVDESS, EmoBox's six folds", "ravdess", "speaker-emobox"),
     Question("TESS, other actress", "tess", "speaker"),
     Question("TESS, other actress and words", "tess", "speaker-text"),
+    Question(
+        "TESS, with RAVDESS and SAVEE",
+        "ravdess+savee+tess",
+        "speaker",
+        part="tess",
+    ),
     Question("SAVEE", "savee", "speaker"),
     Question("AESDD", "aesdd", "speaker"),
     Question("ASED", "ased", "speaker"),
@@ -85,7 +96,9 @@ def scores(rows: Iterable[Row]) -> list[pictures.Measured]:
         baselines: dict[str, Row] = {}
         for row in own:
             name = row.key.recipe
-            answers.append(_score(way(name), name, question, row, lambda run: run.test.uar.value))
+            answers.append(_score(way(name), name, question, row, _uar(question.part)))
+            if question.part:
+                continue
             for by in ADAPTED:
                 if all(by in run.adapted for run in row.runs):
                     value = _adapted(by)
@@ -205,6 +218,8 @@ def neighbours(rows: Iterable[Row]) -> Table:
         for first, second in itertools.combinations(beside, 2):
             tests, voices = [], []
             for both in same_clips(first, second):
+                if question.part:  # of pooled corpora, a path begins with the name of one
+                    both = both[both["path"].str.startswith(f"{question.part}/")]
                 truth, ours, other = (both[c] for c in ("emotion", "predicted", "predicted_other"))
                 tests.append(metrics.paired(truth, ours, other))
                 gain = (ours == truth).astype(int) - (other == truth).astype(int)
@@ -221,9 +236,14 @@ def neighbours(rows: Iterable[Row]) -> Table:
 
 
 def chance_levels(rows: Iterable[Row]) -> dict[str, float]:
-    """Return the chance level of each question that a row answers, as a mean over folds."""
+    """Return the chance level of each question that a row answers, as a mean over folds.
+
+    A record does not tell which emotions a part of pooled corpora has, so a part has none.
+    """
     levels = {}
     for question, own in _answering(rows).items():
+        if question.part:
+            continue
         row = max(own, key=lambda row: len(row.folds))
         levels[question.title] = row.mean(lambda run: Row((run,)).chance())
     return levels
@@ -244,10 +264,10 @@ def best_of_each_way(answers: Iterable[pictures.Measured]) -> list[pictures.Meas
     own = [score for score in answers if (score.question, score.way, score.system) in shown]
     asked = {score.question for score in own}
     own += [
-        pictures.Measured(LARGE, model.name, question.title, model.uar[question[1:]])
+        pictures.Measured(LARGE, model.name, question.title, model.uar[question[1:3]])
         for question in QUESTIONS
         for model in LARGE_MODELS
-        if question.title in asked and question[1:] in model.uar
+        if question.title in asked and question[1:3] in model.uar
     ]
     titles = [question.title for question in QUESTIONS]
     return sorted(own, key=lambda each: (titles.index(each.question), WAYS.index(each.way)))
@@ -257,7 +277,7 @@ def _answering(rows: Iterable[Row]) -> dict[Question, list[Row]]:
     """Return the rows that answer each question, on real speech; without any, none."""
     rows = [row for row in rows if not row.runs[0].synthetic]
     answers = {
-        question: [row for row in rows if row.key[1:] == question[1:]] for question in QUESTIONS
+        question: [row for row in rows if row.key[1:] == question[1:3]] for question in QUESTIONS
     }
     return {question: own for question, own in answers.items() if own}
 
@@ -283,6 +303,10 @@ def _score(
         adapted=adapted,
         coverage="" if row.is_whole else row.coverage,
     )
+
+
+def _uar(part: str) -> Callable[[Run], float]:
+    return lambda run: run.estimate("uar", part or None).value
 
 
 def _adapted(by: str) -> Callable[[Run], float]:

@@ -103,11 +103,12 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
 
 
 def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
-    """Draw the ladders, and for each system what it makes of unseen speakers and texts.
+    """Draw the ladders, the comparison, and what each system makes of unseen speakers and texts.
 
-    `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well. The grids
-    of speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
-    Systems of which nothing was published stand in the tables alone.
+    `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well;
+    `comparison.png` shows all kinds of systems on voices that they have not heard. The grids of
+    speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
+    Systems of which nothing was published are in the comparison alone.
 
     Returns:
         The files written.
