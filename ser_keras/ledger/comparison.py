@@ -96,12 +96,12 @@ def scores(rows: Iterable[Row]) -> list[pictures.Measured]:
         baselines: dict[str, Row] = {}
         for row in own:
             name = row.key.recipe
-            answers.append(_score(way(name), name, question, row, _uar(question.part)))
+            answers.append(_score(way(name), name, question, row, _uar(part=question.part)))
             if question.part:
                 continue
             for by in ADAPTED:
                 if all(by in run.adapted for run in row.runs):
-                    value = _adapted(by)
+                    value = _uar(adapted=by)
                     answers.append(_score(way(name), name, question, row, value, adapted=by))
             for baseline in set.intersection(*(set(run.baselines) for run in row.runs)):
                 other = baselines.setdefault(baseline, row)
@@ -109,7 +109,7 @@ def scores(rows: Iterable[Row]) -> list[pictures.Measured]:
                     baselines[baseline] = row
         for name, row in sorted(baselines.items()):
             for kind in (MFCC, BASELINE) if name == MFCC else (BASELINE,):
-                answers.append(_score(kind, name, question, row, _baseline(name)))
+                answers.append(_score(kind, name, question, row, _uar(baseline=name)))
     return answers
 
 
@@ -305,16 +305,13 @@ def _score(
     )
 
 
-def _uar(part: str) -> Callable[[Run], float]:
+def _uar(*, part: str = "", adapted: str = "", baseline: str = "") -> Callable[[Run], float]:
+    """Return the function that gives one of the UARs of a run; without a name, that of the run."""
+    if adapted:
+        return lambda run: run.adapted[adapted].uar.value
+    if baseline:
+        return lambda run: run.baselines[baseline].scores.uar.value
     return lambda run: run.estimate("uar", part or None).value
-
-
-def _adapted(by: str) -> Callable[[Run], float]:
-    return lambda run: run.adapted[by].uar.value
-
-
-def _baseline(name: str) -> Callable[[Run], float]:
-    return lambda run: run.baselines[name].scores.uar.value
 
 
 def _best_baselines(answers: Sequence[pictures.Measured]) -> list[pictures.Measured]:
