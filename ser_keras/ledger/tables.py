@@ -252,7 +252,8 @@ def flat(runs: Iterable[Run]) -> pd.DataFrame:
                 "device": last.device,
             }
         )
-    return pd.DataFrame(records).astype({"speakers": "Int64"})
+    table = pd.DataFrame(records)
+    return table.astype({"speakers": "Int64"}) if records else table
 
 
 def commands(rows: Iterable[Row]) -> list[str]:
