@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ser_keras import files, pictures, recipes
 from ser_keras.errors import SerKerasError
-from ser_keras.ledger import adapted, small_corpora, storage, tables
+from ser_keras.ledger import adapted, comparison, small_corpora, storage, tables
 from ser_keras.ledger.rows import Row, grouped
 from ser_keras.runs import Run
 from ser_keras.splits import PROTOCOLS
@@ -69,6 +69,11 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "adapted": lambda: adapted.table(rows).markdown(),
         "adaptation-curve": lambda: adapted.curve(small_corpora.read(adapted.RESULTS)).markdown(),
         "adaptation-itself": lambda: adapted.itself(small_corpora.read(adapted.RESULTS)).markdown(),
+        "comparison": lambda: comparison.plain(rows).markdown(),
+        "comparison-adapted": lambda: comparison.adapted(rows).markdown(),
+        "comparison-systems": lambda: comparison.systems(rows).markdown(),
+        "comparison-pairs": lambda: comparison.neighbours(rows).markdown(),
+        "comparison-short": lambda: comparison.short(rows).markdown(),
         "small-corpora": lambda: small_corpora.table(small_corpora.read()).markdown(),
         "grids": lambda: "\n\n".join(
             f"![{title}](pictures/{_grid_name(own)})" for title, own in _grids(rows).items()
@@ -98,11 +103,12 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
 
 
 def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
-    """Draw the ladders, and for each system what it makes of unseen speakers and texts.
+    """Draw the ladders, the comparison, and what each system makes of unseen speakers and texts.
 
-    `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well. The grids
-    of speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
-    Systems of which nothing was published stand in the tables alone.
+    `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well;
+    `comparison.png` shows all kinds of systems on voices that they have not heard. The grids of
+    speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
+    Systems of which nothing was published are in the comparison alone.
 
     Returns:
         The files written.
@@ -120,6 +126,11 @@ def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
             paths.append(out / f"{name}.png")
             rungs = [_rung(row) for row in chosen]
             pictures.ladder(rungs, paths[-1], "What is left when less is shared")
+    measured = comparison.best_of_each_way(comparison.scores(rows))
+    if measured:
+        paths.append(out / "comparison.png")
+        levels, title = comparison.chance_levels(rows), "Ways to recognise emotion in new voices"
+        pictures.comparison(measured, levels, comparison.ADAPTED, paths[-1], title)
     for title, own in _grids(rows).items():
         paths.append(out / _grid_name(own))
         rungs = [_rung(row) for row in own]

@@ -148,7 +148,7 @@ def baselines(rows: Iterable[Row]) -> Table:
             continue
         tests = [test for seed in row.seeds if (test := row.against(best[0], seed)) is not None]
         if len(tests) == len(row.seeds):
-            cells.append([row.key.recipe, row.corpus, row.key.protocol, best[0], *_tests(tests)])
+            cells.append([row.key.recipe, row.corpus, row.key.protocol, best[0], *counts(tests)])
     return Table((*header, "only the baseline", "p"), cells)
 
 
@@ -159,9 +159,13 @@ def corrections(rows: Iterable[Row]) -> Table:
     cells = []
     for key, row in by_key.items():
         corrected = by_key.get(key._replace(recipe=key.recipe + CORRECTED))
-        tests = [] if corrected is None else list(_paired(row, corrected))
+        both = [] if corrected is None else same_clips(row, corrected)
+        tests = [
+            metrics.paired(clips["emotion"], clips["predicted"], clips["predicted_other"])
+            for clips in both
+        ]
         if tests:
-            cells.append([key.recipe, row.corpus, key.protocol, *_tests(tests)])
+            cells.append([key.recipe, row.corpus, key.protocol, *counts(tests)])
     return Table(header, cells)
 
 
@@ -197,7 +201,7 @@ def machines(pairs: Iterable[tuple[Run, Run]]) -> Table:
         test = metrics.paired(both["emotion"], both["predicted"], both["predicted_again"])
         key = first.key
         cells.append(
-            [*key.row, str(key.fold), str(key.seed), *sides, f"{alike:.1f}", *_tests([test])]
+            [*key.row, str(key.fold), str(key.seed), *sides, f"{alike:.1f}", *counts([test])]
         )
     header = (*names, "trained on", *side, "again on", *side, "same label %", "clips")
     return Table((*header, "only first", "only again", "p"), cells)
@@ -248,7 +252,8 @@ def flat(runs: Iterable[Run]) -> pd.DataFrame:
                 "device": last.device,
             }
         )
-    return pd.DataFrame(records).astype({"speakers": "Int64"})
+    table = pd.DataFrame(records)
+    return table.astype({"speakers": "Int64"}) if records else table
 
 
 def commands(rows: Iterable[Row]) -> list[str]:
@@ -295,29 +300,17 @@ def compare(first: Path, second: Path) -> Table:
     return machines(pairs)
 
 
-def _best(row: Row, metric: str) -> str:
-    best = row.best_baseline(metric)
-    return "-" if best is None else f"{best[0]} {best[1]:.4f}"
-
-
-def _rung(row: Row) -> str:
-    uar, best = f"{row.uar():.3f}", row.best_baseline()
-    if best is not None:
-        baseline = f"{best[1]:.3f}"
-        beaten = float(uar) > float(baseline)  # as printed: a reader sees no other difference
-        uar = f"**{uar}** ({baseline})" if beaten else f"{uar} ({baseline})"
-    # one fold of a random split says the same as all; elsewhere one voice may be easier
-    return uar if row.is_whole or row.key.protocol == "random" else f"{uar}, {row.coverage}"
-
-
-def _tests(tests: Sequence[metrics.Paired]) -> list[str]:
+def counts(tests: Sequence[metrics.Paired]) -> list[str]:
     """Return the cells of several tests: clips, right for one alone, for the other alone, p."""
     columns = [(f"{t.n}", f"{t.first_only}", f"{t.second_only}", f"{t.p:.2g}") for t in tests]
     return [", ".join(column) for column in zip(*columns, strict=True)]
 
 
-def _paired(first: Row, second: Row) -> Iterator[metrics.Paired]:
-    """Yield the test of each seed with which both were run on equal splits, over its folds."""
+def same_clips(first: Row, second: Row) -> Iterator[pd.DataFrame]:
+    """Yield the test clips of each seed with which both were run on equal splits, over its folds.
+
+    The columns are path, speaker, emotion, fold, `predicted` by the first and `predicted_other`.
+    """
     import pandas as pd
 
     sides = [
@@ -331,11 +324,27 @@ def _paired(first: Row, second: Row) -> Iterator[metrics.Paired]:
             parts = []
             for key in (key for key in shared if key[0] == seed):
                 clips = storage.predictions(side[key])
-                clips = clips.loc[clips["role"] == "test", ["path", "emotion", "predicted"]]
+                columns = ["path", "speaker", "emotion", "predicted"]
+                clips = clips.loc[clips["role"] == "test", columns]
                 parts.append(clips.assign(fold=key[1]))
             tables.append(pd.concat(parts))
-        both = tables[0].merge(tables[1], on=["path", "emotion", "fold"], suffixes=("", "_other"))
-        yield metrics.paired(both["emotion"], both["predicted"], both["predicted_other"])
+        other = tables[1].drop(columns="speaker")
+        yield tables[0].merge(other, on=["path", "emotion", "fold"], suffixes=("", "_other"))
+
+
+def _best(row: Row, metric: str) -> str:
+    best = row.best_baseline(metric)
+    return "-" if best is None else f"{best[0]} {best[1]:.4f}"
+
+
+def _rung(row: Row) -> str:
+    uar, best = f"{row.uar():.3f}", row.best_baseline()
+    if best is not None:
+        baseline = f"{best[1]:.3f}"
+        beaten = float(uar) > float(baseline)  # as printed: a reader sees no other difference
+        uar = f"**{uar}** ({baseline})" if beaten else f"{uar} ({baseline})"
+    # one fold of a random split says the same as all; elsewhere one voice may be easier
+    return uar if row.is_whole or row.key.protocol == "random" else f"{uar}, {row.coverage}"
 
 
 def _clips(run: Run) -> pd.DataFrame:

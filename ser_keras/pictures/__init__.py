@@ -1,6 +1,7 @@
 """All pictures, one file a kind, drawn without a screen and without matplotlib's global state."""
 
 from ser_keras.pictures.attention import Attention, attention
+from ser_keras.pictures.comparison import Measured, comparison
 from ser_keras.pictures.confusion import confusion_matrix
 from ser_keras.pictures.corpus import class_counts, durations, explore
 from ser_keras.pictures.history import training_history
@@ -10,10 +11,12 @@ from ser_keras.pictures.sounds import augmented_examples, mel_spectrograms, wave
 
 __all__ = [
     "Attention",
+    "Measured",
     "Rung",
     "attention",
     "augmented_examples",
     "class_counts",
+    "comparison",
     "confusion_matrix",
     "durations",
     "explore",

@@ -91,19 +91,32 @@ def test_a_system_that_was_tested_on_unseen_speakers_has_a_picture_of_them(tmp_p
     assert [path.name for path in paths] == [
         "ladder.png",
         "ladder-all.png",
+        "comparison.png",
         "speaker-text-attention-tess-tess.png",
     ]
     assert all(path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" for path in paths)
 
 
-def test_a_system_of_which_nothing_was_published_has_no_picture(tmp_path):
+def test_a_system_of_which_nothing_was_published_is_in_the_comparison_alone(tmp_path):
     made(tmp_path, recipe="encoder-linear", protocol="speaker", published=())
     made(tmp_path)
     paths = ledger.draw(tmp_path, tmp_path / "out")
-    assert [path.name for path in paths] == ["ladder.png", "ladder-all.png"]
+    assert [path.name for path in paths] == ["ladder.png", "ladder-all.png", "comparison.png"]
     rows = ledger.rows(tmp_path)
     assert len(rows) == 2
     assert not documents._grids(rows)
+
+
+def test_the_comparison_is_written_where_nothing_was_measured(tmp_path):
+    names = [f"comparison{kind}" for kind in ("", "-adapted", "-systems", "-pairs", "-short")]
+    path = tmp_path / "README.md"
+    path.write_text("\n".join(f"<!-- begin: {name} -->\n<!-- end -->" for name in names))
+    (tmp_path / "runs").mkdir()
+    ledger.write(tmp_path / "runs", [path])
+    lines = path.read_text().splitlines()
+    headers = [lines[lines.index(f"<!-- begin: {name} -->") + 1] for name in names]
+    assert all(header.startswith("| ") for header in headers)
+    assert any("HuBERT-base" in line for line in lines)
 
 
 def test_there_is_nothing_to_draw_without_runs(tmp_path):
