@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     unpack.add_argument("--out", type=Path, metavar="DIR", help="new folder (default: the name)")
     for name, words in (
         ("write", "fill the tables and numbers of the documents, and write results/runs.csv"),
-        ("pictures", "draw the ladders, and unseen speakers and texts"),
+        ("pictures", "draw the ladders, the comparison, and unseen speakers and texts"),
     ):
         action = actions.add_parser(name, help=words, description=words.capitalize() + ".")
         action.add_argument("--runs", type=Path, default=ledger.LEDGER, metavar="DIR", help=_FOLDER)

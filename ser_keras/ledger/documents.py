@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import files, pictures, recipes
+from ser_keras import files, models, pictures, recipes
 from ser_keras.errors import SerKerasError
-from ser_keras.ledger import adapted, comparison, small_corpora, storage, tables
+from ser_keras.ledger import adapted, comparison, release, small_corpora, storage, tables
 from ser_keras.ledger.rows import Row, grouped
 from ser_keras.runs import Run
 from ser_keras.splits import PROTOCOLS
@@ -22,9 +22,14 @@ from ser_keras.splits import PROTOCOLS
 if TYPE_CHECKING:
     import pandas as pd
 
-DOCUMENTS = (files.ROOT / "README.md", files.RESULTS / "README.md")
+DOCUMENTS = (
+    files.ROOT / "README.md",
+    files.RESULTS / "README.md",
+    *(models.SHIPPED / name / models.CARD for name in ("general", "tess")),
+)
 RUNS_CSV = files.RESULTS / "runs.csv"
 PICTURES = files.RESULTS / "pictures"
+_ALL = "aesdd+ased+ravdess+savee+tess"
 
 
 def write(folder: Path = storage.LEDGER, documents: Sequence[Path] = DOCUMENTS) -> list[Path]:
@@ -78,6 +83,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "grids": lambda: "\n\n".join(
             f"![{title}](pictures/{_grid_name(own)})" for title, own in _grids(rows).items()
         ),
+        "card-general": lambda: release.card(by_name[f"general {_ALL} whole-corpus"]).markdown(),
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }
     numbers = {

@@ -22,7 +22,7 @@ class LargeModel:
         name: Name of the model.
         parameters: Number of its frozen parameters, roughly, as its authors give it.
         data: Hours and kind of the speech that it was trained on.
-        licence: Licence of its weights.
+        licence: Licence of its weights as its model card gives it, "" where it was not looked up.
         uar: UAR by corpus and protocol.
         accuracy: Accuracy by corpus and protocol, where no UAR is at hand.
     """
@@ -63,7 +63,7 @@ LARGE_MODELS = (
         name="data2vec2-large",
         parameters=314_000_000,
         data="60,000 h of English",
-        licence="MIT",
+        licence="",
         uar={_SAVEE: 0.758},
         accuracy={_RAVDESS: 0.716},
     ),
@@ -71,7 +71,7 @@ LARGE_MODELS = (
         name="WavLM-large",
         parameters=317_000_000,
         data="94,000 h of English",
-        licence="MIT",
+        licence="",
         uar={_RAVDESS: 0.720},
         accuracy={_SAVEE: 0.708},
     ),
@@ -79,7 +79,7 @@ LARGE_MODELS = (
         name="Whisper-large-v3",
         parameters=637_000_000,  # of its encoder alone
         data="5,000,000 h in many languages, with text",
-        licence="MIT",
+        licence="",
         uar={_RAVDESS: 0.753, _SAVEE: 0.741},
     ),
 )

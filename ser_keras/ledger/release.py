@@ -118,7 +118,9 @@ def calibrated(parts: list[LeftOut]) -> tuple[float, calibration.Arousal]:
 
 
 def card(row: Row) -> Table:
-    """Return what the card says of each corpus that was left out; calibration leaves it out, too.
+    """Return what the card says of each corpus that was left out, a column for each.
+
+    The corpus is left out of the calibration, too.
 
     The UAR has its 95 % interval by speaker. The accuracy of the surer half is that of the clips
     whose most probable emotion is more probable than in the median clip.
@@ -168,7 +170,9 @@ def card(row: Row) -> Table:
     for column in range(3, len(header)):
         values = [float(cell[column].split()[0]) for cell in cells if cell[column]]
         means.append(f"{np.mean(values):.3f}")
-    return Table(header, [*cells, means])
+    columns = [header, *cells, means]  # easier to read with a column for each corpus
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    return Table(rows[0], rows[1:])
 
 
 def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
