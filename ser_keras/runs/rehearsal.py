@@ -45,7 +45,8 @@ def rehearse(
 ) -> training.Fitted:
     """Train on the training clips of a split and validate; its test clips are not opened.
 
-    An unfinished training that lies in the folder is resumed.
+    Validation clips judge and are not trained on, even if the recipe trains on them in a run. An
+    unfinished training that lies in the folder is resumed.
 
     Args:
         recipe: Recipe with the settings to try.
@@ -61,6 +62,8 @@ def rehearse(
     """
     recipe = dataclasses.replace(recipe, emotions=classes.emotions_of(recipe, index))
     recipe = classes.of_split(recipe, index, split)
+    trained = dataclasses.replace(recipe.training, fit_on=("train",))  # the others judge
+    recipe = dataclasses.replace(recipe, training=trained)
     known = split.table[split.table["role"] != "test"].reset_index(drop=True)
     split = dataclasses.replace(split, table=known)
     return training.fit(

@@ -23,6 +23,8 @@ def remarks(run: Run, data: str | os.PathLike | None = None) -> list[str]:
     key, label, unbeaten, short = run.key, run.constant_prediction, run.unbeaten, run.shortened
     place = "" if data is None else f" --data {shlex.quote(os.fspath(data))}"
     lines = []
+    if "validation" in key.load_recipe().training.fit_on:
+        lines.append("The network was trained on the validation clips too: look at test alone.")
     if label is not None:
         lines.append(f"The network gives every clip the same label ({label}).")
         if not short:
@@ -37,7 +39,7 @@ def remarks(run: Run, data: str | os.PathLike | None = None) -> list[str]:
         if names and not short:
             other = dataclasses.replace(key, recipe=baselines.RECIPES[names[0]], overrides=())
             lines.append(f"{names[0]} as a model of its own: {other.command}{place}")
-    if lines and short:
+    if (label is not None or unbeaten) and short:
         changes = (each for each in key.overrides if not each.startswith("training.epochs="))
         full = dataclasses.replace(key, overrides=tuple(changes))
         lines.append(f"This run was limited to {short}. In full: {full.command}{place}")

@@ -3,7 +3,7 @@ import shutil
 
 import pandas as pd
 
-from ser_keras import recipes, runs, splits
+from ser_keras import recipes, runs, splits, training
 from tests.conftest import SMALL
 
 
@@ -48,3 +48,19 @@ def test_a_setting_is_tried_where_the_test_recordings_are_gone(tiny_run, tiny_in
     before = pd.read_csv(tiny_run.folder / "history.csv")[columns].head(2)
     # as the run does, to the last digit, for as long as it is not ended
     pd.testing.assert_frame_equal(pd.DataFrame(fitted.history)[columns], before)
+
+
+def test_validation_clips_judge_a_setting_even_if_a_run_trains_on_them(
+    tiny_index, tmp_path, monkeypatch
+):
+    recipe = recipes.get("mfcc-statistics")
+    trained = dataclasses.replace(
+        recipe.training, monitor="epoch", patience=None, fit_on=("train", "validation")
+    )
+    recipe = dataclasses.replace(recipe, training=trained)
+    split = splits.make(tiny_index, "paper", draw=recipes.get("attention-tess").draw)
+    seen = []
+    monkeypatch.setattr(training, "fit", lambda recipe, *_, **__: seen.append(recipe.training))
+    options = runs.Options(cache=tmp_path / "cache")
+    runs.rehearse(recipe, tiny_index, split, tmp_path / "trial", options=options)
+    assert seen[0].fit_on == ("train",)

@@ -29,6 +29,12 @@ def test_nothing_is_remarked_of_a_network_that_beats_its_baselines(run):
     assert runs.remarks(run) == []
 
 
+def test_validation_scores_of_clips_that_were_trained_on_are_remarked(run):
+    key = dataclasses.replace(run.key, recipe="encoder-linear")
+    (line,) = runs.remarks(dataclasses.replace(run, key=key))
+    assert line == "The network was trained on the validation clips too: look at test alone."
+
+
 def test_a_constant_prediction_is_named_with_what_to_try(run):
     bare = dataclasses.replace(constant(run), baselines={})
     assert bare.constant_prediction == "sad"
