@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--recipe",
         metavar="NAME",
-        help="which system (default: attention-tess, and mfcc-statistics for your own recordings)",
+        help="which system (default: attention-tess, and fusion for your own recordings)",
     )
     what.add_argument(
         "--corpus",

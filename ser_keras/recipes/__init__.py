@@ -67,7 +67,7 @@ def default(corpus_names: Iterable[str] = ()) -> str:
     """Return the name of the recipe that is trained where none is named.
 
     It is `attention-tess`, the first of the published systems. A corpus of the user's own is
-    usually small, and there `mfcc-statistics` is better: see the table "Small corpora" in
+    usually small, and there `fusion` is better: see the table "Small corpora" in
     results/README.md.
 
     Args:
@@ -76,10 +76,10 @@ def default(corpus_names: Iterable[str] = ()) -> str:
 
     Example:
         >>> default(), default(["tess"]), default(["ravdess", "my-recordings"])
-        ('attention-tess', 'attention-tess', 'mfcc-statistics')
+        ('attention-tess', 'attention-tess', 'fusion')
     """
     known = set(corpora.names()) - {"folder"}
-    return "attention-tess" if known.issuperset(corpus_names) else "mfcc-statistics"
+    return "attention-tess" if known.issuperset(corpus_names) else "fusion"
 
 
 def builder(

@@ -81,7 +81,7 @@ DRAWS = (
 )
 _EXAMPLES = """\
 examples:
-  python -m tests.benchmarks.small_corpora --recipe mfcc-statistics
+  python -m tests.benchmarks.small_corpora --recipe fusion
       Train it 18 times (a few minutes) and store the scores in results/small_corpora.json. Rows
       that are there are left out; python -m ser_keras.ledger write fills the table.
 """
@@ -169,7 +169,7 @@ def main(argv: list[str] | None = None) -> None:
         "--recipe",
         action="append",
         metavar="NAME",
-        help="recipe to train; may be repeated (default: mfcc-statistics and attention-tess)",
+        help="recipe to train; may be repeated (default: fusion and attention-tess)",
     )
     parser.add_argument("--seed", type=int, action="append", choices=SEEDS, help="only this seed")
     parser.add_argument("--corpus", action="append", choices=[d.corpus for d in DRAWS])

@@ -68,9 +68,9 @@ def test_own_recordings_are_trained_on_and_every_next_command_works(
     paste((script, [*words, *EPOCHS]), cache)
     out, err = capsys.readouterr()
     assert "  anger/ is read as angry." in err
-    assert "Recipe mfcc-statistics: " in err
+    assert "Recipe fusion: " in err
     assert "Protocol random: " in err  # two speakers are too few for three roles
-    folder = project / "results/runs/mfcc-statistics+epochs=2/my-recordings/random-0-seed0"
+    folder = project / "results/runs/fusion+epochs=2/my-recordings/random-0-seed0"
     run = runs.read(folder)
     assert run.test.labels == ("happy", "angry", "frustrated")
     assert "my-recordings (real speech), protocol random" in out
@@ -115,7 +115,7 @@ def test_a_table_names_the_emotions_and_the_test_folder_can_be_scored(
     clip = next((project / "my test" / "Frustrated").iterdir())
     clip.rename(clip.with_name("me_today_happy.wav"))  # a name cannot tell an own label
     paste(command, cache)
-    run = runs.read(project / "results/runs/mfcc-statistics+epochs=2/calls/speaker-1-seed0")
+    run = runs.read(project / "results/runs/fusion+epochs=2/calls/speaker-1-seed0")
     assert run.test.n == 24
     assert f"{100 * run.test.accuracy.value:.2f}" in capsys.readouterr().out
     use.main(["--cache", str(cache)])
@@ -131,7 +131,7 @@ def test_two_folders_of_one_name_have_runs_of_their_own(project, tiny_tess, cach
     train.main(["--corpus", "folder", "--data", "b/mine", *EPOCHS, "--cache", str(cache)])
     err = capsys.readouterr().err
     assert "It is called mine-2: the name mine is that of a/mine." in err
-    folder = project / "results/runs/mfcc-statistics+epochs=2/mine-2/random-0-seed0"
+    folder = project / "results/runs/fusion+epochs=2/mine-2/random-0-seed0"
     assert runs.read(folder).key.corpus == "mine-2"
 
 

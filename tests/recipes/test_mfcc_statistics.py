@@ -22,7 +22,7 @@ def test_its_inputs_are_those_of_the_baseline_standardised_over_the_training_cli
 
 def test_nothing_was_published_of_it_and_it_is_the_default_for_recordings_of_ones_own():
     assert recipes.get(NAME).published == ()
-    assert recipes.default(["folder"]) == recipes.default(["tess", "my-recordings"]) == NAME
+    assert recipes.default(["folder"]) == recipes.default(["tess", "my-recordings"]) == "fusion"
     assert recipes.default() == recipes.default(["tess", "ravdess"]) == "attention-tess"
 
 
