@@ -20,8 +20,11 @@ def test_its_inputs_are_those_of_the_baseline_standardised_over_the_training_cli
     np.testing.assert_allclose(inputs(NAME, some)["features"], expected, atol=1e-3)
 
 
-def test_nothing_was_published_of_it_and_it_is_the_default_for_recordings_of_ones_own():
+def test_nothing_was_published_of_it():
     assert recipes.get(NAME).published == ()
+
+
+def test_fusion_is_the_default_for_recordings_of_ones_own():
     assert recipes.default(["folder"]) == recipes.default(["tess", "my-recordings"]) == "fusion"
     assert recipes.default() == recipes.default(["tess", "ravdess"]) == "attention-tess"
 
