@@ -288,7 +288,7 @@ def test_without_a_model_the_last_run_is_used_and_named(
     from ser_keras import bundle
 
     monkeypatch.setattr(bundle, "LATEST", tmp_path / "latest")
-    assert "no model has been trained here yet" in fails([tmp_path], capsys)
+    assert "no model has been trained here yet" in fails([], capsys)
     bundle.remember_latest(tiny_run.folder)
     soundfile.write(tmp_path / "a.wav", voice(200), 22_050)
     use.main([str(tmp_path / "a.wav")])

@@ -78,6 +78,15 @@ def names_of(corpus: str) -> dict[str, float]:
             for i, letters in enumerate(("a", "d", "f", "h", "n", "sa", "su"))
             for text in (1, 2, 3)
         }
+    if corpus == "ased":
+        return {
+            f"{i:02}{word}/{word[0].lower()}{i}-{text:02}-01-0{1 + voice % 2}-{voice:02}.wav": (
+                100 * 1.2**i + 10 * voice
+            )
+            for i, word in enumerate(("Neutral", "Fearful", "Happy", "Sad", "Angry"), 1)
+            for text in (6, 7)
+            for voice in range(1, 7)
+        }
     return {
         f"{folder}/{folder[0]}{text:02} ({voice}).wav": 100 * 1.2**i + 10 * voice
         for i, folder in enumerate(("anger", "disgust", "fear", "happiness", "sadness"))
