@@ -23,8 +23,8 @@ RECIPE = dataclasses.replace(
         "standardised over the training clips and cut at 5.",
         "It is trained as `encoder-linear` is.",
         "The penalty was chosen by cross-validation over speakers inside training sides of "
-        "RAVDESS, SAVEE and AESDD: 0.01, 0.03 and 0.1 differ there by a hundredth of UAR at "
-        "most.",
+        "RAVDESS, SAVEE and AESDD: 0.01, 0.03 and 0.1 differ there by two hundredths of "
+        "UAR at most.",
         "Nothing was published of it.",
     ),
 )

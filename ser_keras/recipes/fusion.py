@@ -55,8 +55,8 @@ RECIPE = dataclasses.replace(
         "is taken of all; they are then standardised over the training clips and cut at 5.",
         "It is trained as `encoder-linear` is.",
         "The penalties were chosen by cross-validation over speakers inside training sides of "
-        "RAVDESS, SAVEE, AESDD and ASED: four pairs from 0.01 to 0.1 differ there by two "
-        "hundredths of UAR at most, and no corpus prefers another pair clearly.",
+        "RAVDESS, SAVEE, AESDD and ASED: four pairs from 0.01 to 0.1 differ there by "
+        "three hundredths of UAR at most, and the corpora prefer different ones.",
         "Nothing was published of it.",
     ),
     build=build,
