@@ -38,7 +38,10 @@ setup(
         "audit": pick("pandas scipy scikit-learn joblib"),
         "train": list(train.values()),
         "dask": pick("distributed tornado jinja2"),
+        "media": pick("av"),  # for M4A, MP4, WebM, AMR and the sound of videos
+        "live": pick("sounddevice"),  # for the microphone
         "search": pick("optuna"),
+        "speech": pick("earshot"),  # finds speech by a network
         "dev": list(dev.values()),
         "bench": list(requirements("requirements-bench.txt").values()),
     },

@@ -19,7 +19,7 @@ CHECKOUT = Path(__file__).parents[1]
 BASE = {"numpy", "soundfile", "soxr", "ai-edge-litert", "tqdm", "filelock"}
 ABSENT = (
     "tensorflow keras jax torch pandas scipy sklearn joblib matplotlib PIL h5py librosa pooch "
-    "distributed opensmile optuna"
+    "distributed opensmile optuna av sounddevice"
 ).split()
 
 pytestmark = pytest.mark.skipif(
@@ -118,7 +118,10 @@ def test_small_extras_have_the_bounds_of_the_files(metadata):
         "pandas": {"pandas"},
         "audit": {"pandas", "scipy", "scikit-learn", "joblib"},
         "dask": {"distributed", "jinja2", "tornado"},
+        "media": {"av"},
+        "live": {"sounddevice"},
         "search": {"optuna"},
+        "speech": {"earshot"},
     }
     for extra, names in packages.items():
         assert required(metadata, extra) == {name: bounds[name] for name in names}

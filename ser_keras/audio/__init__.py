@@ -1,16 +1,19 @@
 """The only opener of sound: finds sound files and reads them as mono float32.
 
 `walking` finds files, `header` judges what their headers promise, `decoding` opens and decodes
-them, and `reading` makes mono samples of one rate. A file that cannot be read raises an error that
-says why, in one sentence.
+them (`media` those that libsndfile does not know), `mixing` makes one channel of several,
+`reading` makes mono samples of one rate, `streaming` does so block by block, `envelope` keeps the
+outline of a waveform, and `microphone` gives live sound. A file that cannot be read raises an error
+that says why, in one sentence.
 """
 
 from ser_keras.audio.decoding import MAX_CHANNELS, RATES
+from ser_keras.audio.envelope import Envelope
+from ser_keras.audio.microphone import LOWEST_LEVEL, level, listen
+from ser_keras.audio.mixing import MAX_LEVEL, MIN_LEVEL
 from ser_keras.audio.reading import (
-    MAX_LEVEL,
     MAX_SAMPLES,
     MAX_SECONDS,
-    MIN_LEVEL,
     Clip,
     Sound,
     from_samples,
@@ -21,15 +24,19 @@ from ser_keras.audio.reading import (
     read,
     squeeze,
 )
+from ser_keras.audio.sinc import resample_sinc
+from ser_keras.audio.streaming import Stream, stream
 from ser_keras.audio.walking import (
     MAX_DEPTH,
     MAX_FOLDERS,
     SUFFIXES,
     is_named_as_sound,
+    left_out,
     walk,
 )
 
 __all__ = [
+    "LOWEST_LEVEL",
     "MAX_CHANNELS",
     "MAX_DEPTH",
     "MAX_FOLDERS",
@@ -40,14 +47,21 @@ __all__ = [
     "RATES",
     "SUFFIXES",
     "Clip",
+    "Envelope",
     "Sound",
+    "Stream",
     "from_samples",
     "hear",
     "hear_samples",
     "inspect",
     "is_named_as_sound",
+    "left_out",
     "length",
+    "level",
+    "listen",
     "read",
+    "resample_sinc",
     "squeeze",
+    "stream",
     "walk",
 ]

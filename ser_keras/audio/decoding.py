@@ -4,59 +4,54 @@ from __future__ import annotations
 
 import contextlib
 import io
-import numbers
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ser_keras.audio import header
+from ser_keras.audio import header, media
+from ser_keras.audio.source import (
+    AGAIN,
+    BLOCK_FRAMES,
+    BLOCK_SAMPLES,
+    CONVERT,
+    MAX_CHANNELS,
+    MAX_DECODED,
+    MAX_SECONDS,
+    RATES,
+    Source,
+    check_channels,
+    check_rate,
+    cut_off,
+)
 from ser_keras.errors import SerKerasError
 
-MAX_CHANNELS = 32
-RATES = (1_000, 768_000)  # Hz, lowest and highest
-MAX_SECONDS = 4 * 3_600
-MAX_DECODED = 1_400_000_000  # samples of all channels; 4 h of stereo at 48 kHz
+__all__ = [
+    "AGAIN",
+    "BLOCK_FRAMES",
+    "MAX_CHANNELS",
+    "MAX_DECODED",
+    "MAX_SECONDS",
+    "RATES",
+    "File",
+    "Source",
+    "check_channels",
+    "check_rate",
+    "cut_off",
+    "opened",
+]
 
 _FORMATS = "WAV, FLAC, OGG, Opus, MP3, AIFF, AU, CAF, W64"
-_CONVERT = "Convert it, for instance with: ffmpeg -i <file> <file>.wav"
 _NEW_HEADER = "Give it a header, for instance with: ffmpeg -f s16le -ar <rate> -i <file> <file>.wav"
-AGAIN = "Fetch or record it again"
 
-BLOCK_FRAMES = 1 << 20  # the length that a header promises is never allocated at once
-_BLOCK_SAMPLES = 1 << 21  # of all channels together
 _SLACK_FRAMES = 1_152  # one frame of MP3, whose length without a Xing header is an estimate
 _UNKNOWN_FRAMES = 1 << 62  # more than this is what libsndfile says where a header gives no length
 _MAX_HEADER = 1 << 16  # bytes; a file without samples is hardly ever larger
 _MAX_STREAM = 1 << 28  # bytes; so much is kept of a file object that cannot seek
 
 File = str | bytes | os.PathLike | BinaryIO
-Blocks = Callable[[int, int], Iterator[np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Samples that can be read in blocks.
-
-    Args:
-        name: Name in errors.
-        rate: Sample rate in Hz.
-        channels: Number of channels.
-        frames: Number of samples in each channel.
-        blocks: Function that yields the frames from the first argument to the second, as float32
-            blocks (frames,) or (frames, channels).
-        notes: Remarks for the user on how the samples are read.
-    """
-
-    name: str
-    rate: float
-    channels: int
-    frames: int
-    blocks: Blocks
-    notes: tuple[str, ...] = ()
 
 
 @contextlib.contextmanager
@@ -81,7 +76,12 @@ def opened(file: File, name: str | None = None) -> Iterator[Source]:
             name = name or "file"
             target = stack.enter_context(_seekable(file, name))
             size = target.size
-        decoder, notes = _decoder(name, target, size, stack), []
+        decoder = _decoder(name, target, size, stack)
+        if isinstance(decoder, media.Track):
+            stack.callback(decoder.close)
+            yield decoder.source()
+            return
+        notes = []
         stack.callback(decoder.close)
         sound = decoder.sound
         check_rate(name, sound.samplerate)
@@ -107,11 +107,16 @@ def opened(file: File, name: str | None = None) -> Iterator[Source]:
             raise cut_off(name) from error
 
 
-def _decoder(name: str, target: Any, size: int, stack: contextlib.ExitStack) -> _Decoder:
+def _decoder(
+    name: str, target: Any, size: int, stack: contextlib.ExitStack
+) -> _Decoder | media.Track:
     """Return the decoder of a file of `size` bytes; one without samples is looked at again."""
     try:
         decoder = _Decoder(name, target)
     except SerKerasError:  # a CAF that gives its size as -1, among others
+        stream = _stream(name, target, stack)
+        if kind := media.kind_of(stream):
+            return media.Track(name, stream, kind)
         finished = _finished(name, target, size, stack)
         if finished is None:
             raise
@@ -124,24 +129,29 @@ def _decoder(name: str, target: Any, size: int, stack: contextlib.ExitStack) -> 
             f"holds no samples, if its header is right, but has {size:,} bytes: the recorder may "
             "not have finished it"
         )
-        raise SerKerasError(name, problem, _CONVERT)
+        raise SerKerasError(name, problem, CONVERT)
     return finished or decoder
 
 
 def _finished(name: str, target: Any, size: int, stack: contextlib.ExitStack) -> _Decoder | None:
     """Return the decoder of a file with the sizes that its header lacks; None if it lacks none."""
-    stream = target
-    if not isinstance(target, _Stream):
-        try:
-            stream = _Stream(stack.enter_context(io.FileIO(target)))
-        except OSError as error:
-            problem = f"cannot be read ({error.strerror})"
-            raise SerKerasError(name, problem, "Check its permissions") from error
+    stream = _stream(name, target, stack)
     if header.is_blank(stream):
         problem = "begins with zeros in place of a header: the recorder may not have finished it"
         raise SerKerasError(name, problem, _NEW_HEADER)
     patches = header.missing_sizes(stream, size)
     return _Decoder(name, _Stream(stream, patches), was_unfinished=True) if patches else None
+
+
+def _stream(name: str, target: Any, stack: contextlib.ExitStack) -> _Stream:
+    """Return what `_Decoder` takes as a file object that can seek."""
+    if isinstance(target, _Stream):
+        return target
+    try:
+        return _Stream(stack.enter_context(io.FileIO(target)))
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise SerKerasError(name, problem, "Check its permissions") from error
 
 
 class _Decoder:
@@ -201,7 +211,7 @@ class _Decoder:
     def _read(self, frames: int) -> Iterator[np.ndarray]:
         """Yield the next `frames`, or as many as there are."""
         sound, self._was_read = self.sound, True
-        size = min(BLOCK_FRAMES, _BLOCK_SAMPLES // sound.channels)
+        size = min(BLOCK_FRAMES, BLOCK_SAMPLES // sound.channels)
         # libsndfile converts 16 bit to float so slowly that numpy halves the time of a WAV; equal
         # bits
         dtype = "int16" if sound.subtype == "PCM_16" else "float32"
@@ -226,13 +236,13 @@ class _Decoder:
         except soundfile.LibsndfileError as error:
             if error.code == 1:  # SF_ERR_UNRECOGNISED_FORMAT
                 problem = f"is in no format that is read ({_FORMATS})"
-                raise SerKerasError(self.name, problem, _CONVERT) from error
+                raise SerKerasError(self.name, problem, CONVERT) from error
             # code 7 is an MP3 without a single frame; libsndfile's message is about a missing file
             reason = "no frame was found" if error.code == 7 else error.error_string.rstrip(". ")
             raise SerKerasError(self.name, f"cannot be decoded ({reason})", AGAIN) from error
         except TypeError as error:  # soundfile wants rate and channels of a .raw file
             problem = "has no header that tells its format"
-            raise SerKerasError(self.name, problem, _CONVERT) from error
+            raise SerKerasError(self.name, problem, CONVERT) from error
 
 
 class _Stream:
@@ -293,28 +303,6 @@ def _seekable(file: Any, name: str) -> Iterator[_Stream]:
     finally:
         if seekable:
             file.seek(place)
-
-
-def check_rate(name: str, rate: object) -> None:
-    """Raise an error for a sample rate that no recording has."""
-    low, high = RATES
-    if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-        raise SerKerasError(name, f"has the rate {rate!r}, which is no number", "Give it in Hz")
-    if not low <= float(rate) <= high:
-        raise SerKerasError(name, f"has a rate of {rate} Hz", f"Give {low} to {high} Hz")
-
-
-def check_channels(name: str, channels: int) -> None:
-    """Raise an error for a number of channels that is not read."""
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise SerKerasError(name, f"has {channels} channels", f"Give 1 to {MAX_CHANNELS}")
-
-
-def cut_off(name: str) -> SerKerasError:
-    """Return the error for a file that ends too early."""
-    return SerKerasError(
-        name, "is cut off or damaged: its header promises more than is there", AGAIN
-    )
 
 
 def _check_file(path: str, name: str) -> int:

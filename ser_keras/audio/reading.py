@@ -22,19 +22,13 @@ from ser_keras.audio.decoding import (
     check_rate,
     opened,
 )
+from ser_keras.audio.mixing import FULL_LEVEL, Mix, check_level
 from ser_keras.errors import SerKerasError
 
-MIN_LEVEL = 1e-4  # of full scale; a recording that never rises above it is silent
-FULL_LEVEL = 2.0  # decoded MP3 and loud mixes rise a little above full scale, but not so far
-MAX_LEVEL = 100.0  # above it, samples are on a scale of integers
 MAX_SAMPLES = 1 << 25  # that are returned; 25 minutes at 22,050 Hz, 128 MiB
 
 # A part of up to this length (95 s at 44.1 kHz) is resampled in one piece, as librosa does.
 ONE_PIECE = 1 << 22  # frames
-# Power of the mix, relative to what independent channels give. It is 1 too where one channel alone
-# has sound, and 0.15 where two equal ones are correlated with -0.85.
-_CANCELLED = 0.15
-_FEW_FRAMES = 1 << 14  # of a block, from which it is judged
 _INTEGERS = {"uint8": (128, 1 << 7), "int8": (0, 1 << 7), "int16": (0, 1 << 15)}
 _INTEGERS["int32"] = (0, 1 << 31)  # dtype: the value of silence, full scale
 
@@ -130,16 +124,16 @@ def inspect(path: str | os.PathLike) -> Clip:
         rate, channels = int(source.rate), source.channels
         _, stop = _region(source, 0.0, None)
         state = hashlib.blake2b(f"{rate} {channels} ".encode(), digest_size=8)
-        frames, mix = 0, _Mix()
+        frames, mix = 0, Mix()
         for block in source.blocks(0, stop):
             state.update(block.data)
             frames += len(block)
             mix(block)
         if mix.cancels:
-            mix = _Mix(mix.loudest)
+            mix = Mix(mix.loudest)
             for block in source.blocks(0, stop):
                 mix(block)
-    _check_level(source.name, mix.level)
+    check_level(source.name, mix.level)
     return Clip(frames / rate, rate, channels, state.hexdigest())
 
 
@@ -166,23 +160,7 @@ def hear_samples(
     Raises:
         SerKerasError: The array has another type or shape; otherwise the same errors as in `hear`.
     """
-    array = _checked(samples, name)
-    check_rate(name, rate_in)
-    channels = array.shape[1] if array.ndim == 2 else 1
-    check_channels(name, channels)
-    zero, full = _INTEGERS.get(array.dtype.name, (0, 1))
-
-    def blocks(start: int, stop: int) -> Iterator[np.ndarray]:
-        for first in range(start, stop, BLOCK_FRAMES):
-            part = array[first : min(first + BLOCK_FRAMES, stop)]
-            with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite: refused
-                block = np.array(part, dtype=np.float32, order="C")
-            yield block if full == 1 else (block - np.float32(zero)) / np.float32(full)
-
-    notes: tuple[str, ...] = ()
-    if array.dtype == np.int32 and -(1 << 23) <= array.min(initial=0) <= array.max() < 1 << 23:
-        notes = ("its samples use 24 of 32 bits: multiply them by 256 if they have 24",)
-    source = Source(name, rate_in, channels, len(array), blocks, notes)
+    source = array_source(samples, rate_in, name)
     return _sound(source, sample_rate, offset, duration)
 
 
@@ -235,6 +213,27 @@ def squeeze(frames: np.ndarray, length: int) -> np.ndarray:
     return squeezed
 
 
+def array_source(samples: Any, rate: float, name: str) -> Source:
+    """Return the `Source` of an array of samples, as `hear_samples` takes them."""
+    array = _checked(samples, name)
+    check_rate(name, rate)
+    channels = array.shape[1] if array.ndim == 2 else 1
+    check_channels(name, channels)
+    zero, full = _INTEGERS.get(array.dtype.name, (0, 1))
+
+    def blocks(start: int, stop: int) -> Iterator[np.ndarray]:
+        for first in range(start, stop, BLOCK_FRAMES):
+            part = array[first : min(first + BLOCK_FRAMES, stop)]
+            with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite: refused
+                block = np.array(part, dtype=np.float32, order="C")
+            yield block if full == 1 else (block - np.float32(zero)) / np.float32(full)
+
+    notes: tuple[str, ...] = ()
+    if array.dtype == np.int32 and -(1 << 23) <= array.min(initial=0) <= array.max() < 1 << 23:
+        notes = ("its samples use 24 of 32 bits: multiply them by 256 if they have 24",)
+    return Source(name, rate, channels, len(array), blocks, notes)
+
+
 def _sound(source: Source, sample_rate: int | None, offset: float, duration: float | None) -> Sound:
     name, rate = source.name, source.rate
     new_rate = rate if sample_rate is None else sample_rate
@@ -245,14 +244,14 @@ def _sound(source: Source, sample_rate: int | None, offset: float, duration: flo
         problem = f"is {(stop - start) / rate / 60:.0f} min long and {most}"
         raise SerKerasError(name, problem, "Cut it into parts")
     notes = list(source.notes)
-    mix = _Mix()
+    mix = Mix()
     samples = _resampled(map(mix, source.blocks(start, stop)), stop - start, rate, new_rate)
     if mix.cancels:
         channel = mix.loudest
-        mix = _Mix(channel)
+        mix = Mix(channel)
         samples = _resampled(map(mix, source.blocks(start, stop)), stop - start, rate, new_rate)
         notes.append(f"its channels cancel each other, so only channel {channel + 1} was used")
-    _check_level(name, mix.level)
+    check_level(name, mix.level)
     if mix.level > FULL_LEVEL:
         notes.append(f"its samples reach {mix.level:.1f}, and full scale is 1: check its export")
     if mix.low >= 0 or mix.high <= 0:
@@ -329,71 +328,3 @@ def _resampled(
     if len(resampled) < exact:
         resampled = np.append(resampled, np.zeros(exact - len(resampled), np.float32))
     return resampled[:exact]
-
-
-class _Mix:
-    """Turns blocks into mono, and keeps what their channels have in common.
-
-    Args:
-        channel: Channel to take; None takes the mean of all.
-    """
-
-    def __init__(self, channel: int | None = None):
-        self.low, self.high = np.float32(np.inf), np.float32(-np.inf)  # of the mono samples
-        self._channel = channel
-        self._frames = 0
-        self._sums = self._products = np.zeros(1)
-
-    def __call__(self, block: np.ndarray) -> np.ndarray:
-        """Return a block (frames,) or (frames, channels) as mono."""
-        if block.ndim == 1:
-            mono = block
-        elif self._channel is not None:
-            mono = np.ascontiguousarray(block[:, self._channel])
-        else:
-            with np.errstate(over="ignore", invalid="ignore"):  # `_check_level` refuses the result
-                mono = block.mean(axis=1)
-                # all frames would take as long as reading the clip, and say the same
-                few = block[:: 1 + len(block) // _FEW_FRAMES]
-                self._frames += len(few)
-                self._sums = self._sums + few.sum(axis=0, dtype=np.float64)
-                self._products = self._products + few.T @ few
-        # `np.maximum` passes NaN on, `max` does not
-        self.low, self.high = np.minimum(self.low, mono.min()), np.maximum(self.high, mono.max())
-        return mono
-
-    @property
-    def level(self) -> np.floating:
-        """The largest distance of the mono samples from 0."""
-        return np.maximum(self.high, -self.low)
-
-    @property
-    def cancels(self) -> bool:
-        """Whether the channels cancel each other, so that little of them is left in their mean."""
-        if not self._frames:
-            return False
-        with np.errstate(over="ignore", invalid="ignore"):
-            covariance = self._covariance()
-            alone = np.trace(covariance)
-            sounds = alone > 1e-3 * np.trace(self._products) / self._frames  # more than an offset
-            return bool(sounds and covariance.sum() < _CANCELLED * alone)
-
-    @property
-    def loudest(self) -> int:
-        """The channel with most power."""
-        return int(np.diag(self._covariance()).argmax())
-
-    def _covariance(self) -> np.ndarray:
-        mean = self._sums / self._frames
-        return self._products / self._frames - np.outer(mean, mean)
-
-
-def _check_level(name: str, level: np.floating) -> None:
-    if not level < math.inf:  # true for NaN too
-        raise SerKerasError(name, "holds samples that are not finite", "Export it again")
-    if level > MAX_LEVEL:
-        full = next((n for n in (1 << 7, 1 << 15, 1 << 23, 1 << 31) if level <= n), None)
-        problem = f"has samples up to {level:.6g}, as integers have, and full scale is 1"
-        raise SerKerasError(name, problem, f"Divide them by {full}" if full else "Export it again")
-    if level <= MIN_LEVEL:
-        raise SerKerasError(name, "is silent", "Check the microphone or the export")

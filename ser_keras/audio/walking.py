@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from ser_keras.errors import SerKerasError, Skipped
@@ -12,11 +14,13 @@ MAX_FOLDERS = 20_000  # so that a search of a home folder, named by mistake, end
 
 _READ = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc"}
 _READ |= {".au", ".snd", ".caf", ".w64", ".rf64"}
-_REFUSED = {".m4a", ".aac", ".wma", ".amr", ".webm"}  # listed, so that an error names such files
+# read with PyAV; where that is missing, an error names such files
+_MEDIA = {".m4a", ".m4b", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".aac", ".amr", ".3gp", ".3g2"}
+_MEDIA |= {".wma", ".wmv", ".avi", ".flv", ".mpg", ".mpeg", ".ac3"}
 # Folders of the system, which are hidden where they were made: bins, thumbnails, repaired files.
 _SYSTEM = {"$recycle.bin", "recycler", "#recycle", "@eadir", "lost+found", "__macosx"}
 _SYSTEM |= {"system volume information"}
-SUFFIXES = frozenset(_READ | _REFUSED)  # of the files that `walk` returns
+SUFFIXES = frozenset(_READ | _MEDIA)  # of the files that `walk` returns
 
 
 def is_named_as_sound(name: str) -> bool:
@@ -45,7 +49,55 @@ def walk(
     Raises:
         SerKerasError: There are more than `max_folders` folders.
     """
-    root, paths, skipped = os.fspath(root), [], []
+    paths: list[str] = []
+    skipped: list[Skipped] = []
+    for at, folder, names in _folders(os.fspath(root), max_folders, skipped):
+        for name in names:
+            path, file = name if at == "." else f"{at}/{name}", os.path.join(folder, name)
+            if not is_named_as_sound(name):
+                # a folder, perhaps, of a disk that is not there now
+                if name[0] != "." and os.path.islink(file) and not os.path.exists(file):
+                    skipped.append(Skipped(path, "is a link that leads nowhere"))
+                continue
+            try:
+                path.encode()
+                paths.append(path)
+            except UnicodeEncodeError:
+                skipped.append(Skipped(ascii(path), "its name is not Unicode"))
+    return sorted(paths), skipped
+
+
+def left_out(root: str | os.PathLike, max_folders: int = MAX_FOLDERS) -> dict[str, int]:
+    """Return how many files below a folder `walk` leaves out because of their names, by kind.
+
+    Args:
+        root: Folder to search.
+        max_folders: Largest number of folders that is searched.
+
+    Returns:
+        Kind -> number of files, the most frequent kind first. A kind is a suffix in lower case
+        (".jpg"), "without a suffix" or "hidden". The content of hidden folders is not counted.
+
+    Raises:
+        SerKerasError: There are more than `max_folders` folders.
+    """
+    kinds: Counter[str] = Counter()
+    for _, _, names in _folders(os.fspath(root), max_folders, []):
+        for name in names:
+            if name[0] == ".":
+                kinds["hidden"] += 1
+            elif not is_named_as_sound(name):
+                kinds[os.path.splitext(name)[1].lower() or "without a suffix"] += 1
+    return dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
+
+
+def _folders(
+    root: str, max_folders: int, skipped: list[Skipped]
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each folder that is searched: its place below `root`, its path, and its files' names.
+
+    What is not searched is added to `skipped`.
+    """
     real_root = os.path.realpath(root)
     visited = {real_root}
 
@@ -74,16 +126,4 @@ def walk(
             reason = f"lies below {MAX_DEPTH} levels of folders and is not searched"
             skipped += [Skipped(f"{at}/{name}", reason) for name in below]
             below.clear()
-        for name in names:
-            path, file = name if at == "." else f"{at}/{name}", os.path.join(folder, name)
-            if not is_named_as_sound(name):
-                # a folder, perhaps, of a disk that is not there now
-                if name[0] != "." and os.path.islink(file) and not os.path.exists(file):
-                    skipped.append(Skipped(path, "is a link that leads nowhere"))
-                continue
-            try:
-                path.encode()
-                paths.append(path)
-            except UnicodeEncodeError:
-                skipped.append(Skipped(ascii(path), "its name is not Unicode"))
-    return sorted(paths), skipped
+        yield at, folder, names

@@ -5,9 +5,9 @@ from ser_keras.corpora._corpus import LOSSY, Corpus, Parsed
 from ser_keras.corpora._download import download
 from ser_keras.corpora._index import Index, Validation, located, pool
 from ser_keras.corpora._labels import read_labels
-from ser_keras.corpora._names import Guesses, guess, guesses, read_names
+from ser_keras.corpora._names import Guesses, guess, guesses, read_names, sex
 from ser_keras.corpora._places import known_places, recall_places, remember_places
-from ser_keras.corpora._recordings import recordings
+from ser_keras.corpora._recordings import left_out, recordings
 from ser_keras.corpora._registry import get, names
 from ser_keras.corpora._spellings import first_spellings, wording
 from ser_keras.corpora._tables import Table, composed, read_table, read_text
@@ -31,6 +31,7 @@ __all__ = [
     "guesses",
     "is_own",
     "known_places",
+    "left_out",
     "locate_corpus",
     "located",
     "names",
@@ -45,5 +46,6 @@ __all__ = [
     "recordings",
     "remember_places",
     "root_of",
+    "sex",
     "wording",
 ]

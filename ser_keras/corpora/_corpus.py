@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from ser_keras.audio import Clip
 
-LOSSY = frozenset({".mp3", ".ogg", ".oga", ".opus"})  # the clip is the copy in another format
+_SOUND_TRACKS = {".m4a", ".aac", ".amr", ".wma", ".webm", ".mp4", ".mov", ".mkv", ".avi", ".flv"}
+# the clip is the copy in another format
+LOSSY = frozenset({".mp3", ".ogg", ".oga", ".opus"} | _SOUND_TRACKS)
 
 
 @dataclass(frozen=True)

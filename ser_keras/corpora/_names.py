@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -107,3 +108,20 @@ def guesses(paths: Iterable[Path], labels: Iterable[str] = ()) -> Guesses:
         listed = console.listed(contradicting)
         notes.append(f"The name and the folder of {number} tell different emotions: {listed}")
     return Guesses(known, tuple(notes))
+
+
+def sex(corpus: str, path: str) -> str:
+    """Return "woman" or "man" where corpus and file name tell it, else "".
+
+    Example:
+        >>> sex("ravdess", "ravdess/Actor_12/03-01-05-02-01-01-12.ogg")
+        'woman'
+    """
+    if corpus in ("tess", "savee"):
+        return {"tess": "woman", "savee": "man"}[corpus]
+    numbers = re.findall(r"\d+", PurePosixPath(path).stem)
+    if corpus == "ravdess":
+        return "man" if int(numbers[-1]) % 2 else "woman"
+    if corpus == "ased":
+        return {"01": "woman", "02": "man"}.get(numbers[-2], "")
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def recordings(paths: Iterable[str | os.PathLike]) -> tuple[list[Path], list[Ski
             chosen |= dict.fromkeys(match / name for name in names)
             skipped += _below(match, left_out)
     return list(chosen), skipped
+
+
+def left_out(paths: Iterable[str | os.PathLike]) -> dict[str, int]:
+    """Return how many files of the folders among `paths` are no recordings, by kind.
+
+    Args:
+        paths: What `recordings` takes. Patterns and files leave nothing out.
+
+    Returns:
+        Kind -> number of files, the most frequent kind first, as `audio.left_out` names them.
+    """
+    kinds: Counter[str] = Counter()
+    for folder in dict.fromkeys(Path(path) for path in paths):
+        if folder.is_dir():
+            kinds.update(audio.left_out(folder))
+    return dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0])))
 
 
 def _below(folder: Path, left_out: list[Skipped]) -> list[Skipped]:

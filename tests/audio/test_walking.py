@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from ser_keras import audio
+from ser_keras import audio, corpora
 from tests.audio.sounds import refusal
 
 
@@ -86,3 +86,17 @@ def test_a_search_of_too_many_folders_is_refused(tmp_path):
     assert "holds more than 3 folders. Name the folder of the recordings itself." in refusal(
         audio.walk, tmp_path, max_folders=3
     )
+
+
+def test_what_a_folder_leaves_out_is_counted_by_kind(tmp_path):
+    lay(tmp_path, "a.wav", "b.mp4", "c.JPG", "below/d.jpg", "below/e.txt", "README", ".f.wav")
+    lay(tmp_path, ".git/g.txt", ".git/h.txt")
+    counts = audio.left_out(tmp_path)
+    assert list(counts.items()) == [
+        (".jpg", 2),
+        (".txt", 1),
+        ("hidden", 1),
+        ("without a suffix", 1),
+    ]
+    assert corpora.left_out([tmp_path, tmp_path, tmp_path / "c.JPG", "*.txt"]) == counts
+    assert audio.walk(tmp_path) == (["a.wav", "b.mp4"], [])

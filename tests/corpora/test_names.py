@@ -92,3 +92,17 @@ def test_the_folder_decides_where_a_model_has_a_label_that_names_cannot_tell(tmp
     assert list(guesses.emotions.values()) == ["frustrated", "frustrated"]
     (note,) = corpora.guesses([tmp_path / "angry" / "a_b_sad.wav"], ["sad", "angry"]).notes
     assert "tell different emotions" in note
+
+
+@pytest.mark.parametrize(
+    ("corpus", "path", "sex"),
+    [
+        ("ravdess", "ravdess/Actor_01/03-01-05-02-01-01-01.ogg", "man"),
+        ("ased", "ased/03Happy/h3-01-01-02-08.ogg", "man"),
+        ("ased", "ased/04Sad/S4-04-02-01-29.ogg", "woman"),
+        ("tess", "tess/OAF_Sad/OAF_back_sad.flac", "woman"),
+        ("aesdd", "aesdd/anger/a01 (1).ogg", ""),
+    ],
+)
+def test_the_sex_of_a_voice_is_read_from_names_that_tell_it(corpus, path, sex):
+    assert corpora.sex(corpus, path) == sex
