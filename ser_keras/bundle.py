@@ -7,27 +7,38 @@ for the user's own Keras and opened by nothing here.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ser_keras import batches, console, engines, files, models, plain, tensors, trial
+from ser_keras import (
+    batches,
+    console,
+    engines,
+    files,
+    integrity,
+    models,
+    plain,
+    segments,
+    tensors,
+    trial,
+)
 from ser_keras import manifest as manifests
 from ser_keras.calibration import Arousal
 from ser_keras.engines import KERAS_FILE, MODELS, Engine, Inputs
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
 from ser_keras.manifest import FORMAT, FRESH, MAX_MODEL_BYTES
-from ser_keras.prediction import Pipeline, Prediction
+from ser_keras.prediction import Pipeline, Prediction, row
 from ser_keras.recordings import Recording, listed
+from ser_keras.reliability import Reliability
+from ser_keras.windows import Windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +49,6 @@ MANIFEST = manifests.NAME
 LATEST = files.RESULTS / "latest"
 
 _HEADER_BYTES = 1 << 20  # of a file of weights, at most
-
-# Files that could be taken for a part of a model; the manifest has to name them.
-_PARTS = frozenset(
-    (
-        ".dll .dylib .exe .h5 .hdf5 .joblib .keras .npy .npz .onnx .pb .pickle .pkl .pt .pth .py "
-        ".pyc .safetensors .sh .so .tflite"
-    ).split()
-)
 
 
 @dataclass(frozen=True)
@@ -83,23 +86,81 @@ class Bundle:
         return f"<Bundle {self.name!a}, {emotions}{kind}, in {os.fspath(self.folder)!a}>"
 
     def stream(
-        self, recordings: Recording | Iterable[Recording], sample_rate: float | None = None
+        self,
+        recordings: Recording | Iterable[Recording],
+        sample_rate: float | None = None,
+        **windows: Any,
     ) -> Iterator[Prediction | Skipped]:
-        """Yield a Prediction for each recording, or the reason why it was skipped.
+        """Yield the segments of each recording, or the reason why it was skipped.
+
+        A recording that is hardly longer than a clip is one segment. The segments of a longer one
+        cover it without gaps, and where nobody speaks the label is "no speech".
 
         Args:
             recordings: One recording or several, as for `predict`.
             sample_rate: Sample rate in Hz of the arrays that come without one.
+            windows: Settings of `Windows`: window, hop, whole, speech, speakers, adapt, possible.
 
         Raises:
-            SerKerasError: `recordings` is nothing that holds recordings.
+            SerKerasError: `recordings` is nothing that holds recordings, or a setting does not
+                suit.
         """
-        return self.pipeline.predict(listed(recordings), sample_rate)
+        settings = Windows(**windows)
+        return segments.predict(self.pipeline, listed(recordings), sample_rate, settings)
+
+    def enrol(
+        self, recordings: Recording | Iterable[Recording], sample_rate: float | None = None
+    ) -> Bundle:
+        """Return the bundle adapted to a voice by other recordings of it, of any emotion.
+
+        Args:
+            recordings: Ordinary recordings of the voice, as for `predict`.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
+
+        Raises:
+            SerKerasError: A recording cannot be read or holds no speech, or the model cannot be
+                adapted.
+        """
+        return replace(
+            self, pipeline=segments.enrol(self.pipeline, listed(recordings), sample_rate)
+        )
+
+    def predict_proba(
+        self, recordings: Recording | Iterable[Recording], sample_rate: float | None = None
+    ) -> np.ndarray:
+        """Return the probabilities of whole recordings, as scikit-learn's classifiers do.
+
+        Args:
+            recordings: Recordings as for `predict`, such as a list of arrays.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
+
+        Returns:
+            float64 (recordings, classes), with the classes in the order of `classes_`.
+
+        Raises:
+            SerKerasError: One of the recordings cannot be read.
+        """
+        rows = []
+        for item in self.stream(recordings, sample_rate, whole=True):
+            if isinstance(item, Skipped):
+                raise SerKerasError(item.path, item.reason, getattr(item, "remedy", ""))
+            rows.append(list(item.probabilities.values()))
+        return np.array(rows, np.float64).reshape(len(rows), len(self.labels))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """Labels in the order of the columns of `predict_proba`."""
+        return np.array(self.labels)
 
     def predict(
-        self, recordings: Recording | Iterable[Recording], sample_rate: float | None = None
+        self,
+        recordings: Recording | Iterable[Recording],
+        sample_rate: float | None = None,
+        **windows: Any,
     ) -> pd.DataFrame:
-        """Return a table with a row for each recording, in their order.
+        """Return a table with the segments of each recording, in their order.
+
+        A recording that is hardly longer than a clip is one row; see `stream`.
 
         Args:
             recordings: One recording or several: a list, a column of a table, an array or any
@@ -108,6 +169,7 @@ class Bundle:
                 1.0, or integers of 8, 16 or 32 bits; (samples,) or (samples, channels), or
                 (channels, samples) for one and two channels.
             sample_rate: Sample rate in Hz of the arrays that come without one.
+            windows: Settings of `Windows`; `whole=True` makes one row of each recording.
 
         Returns:
             DataFrame with the index (file, start, end) and the columns `label`, `p_<emotion>` for
@@ -125,7 +187,8 @@ class Bundle:
         except ImportError as error:
             remedy = "Install it with: pip install pandas, or use stream(), which works without it"
             raise SerKerasError("pandas", "is not installed", remedy) from error
-        results = list(self.stream(recordings, sample_rate))
+        settings = Windows(**windows)
+        results = list(self.stream(recordings, sample_rate, **windows))
         skipped = [item for item in results if isinstance(item, Skipped)]
         if results and len(skipped) == len(results):
             first = skipped[0]
@@ -139,29 +202,12 @@ class Bundle:
         ]
         measured = [f"p_{label}" for label in self.labels]
         measured += ["arousal"] if self.pipeline.arousal else []
+        measured += ["speaker"] if settings.speakers else []
+        measured += ["possible"] if settings.possible else []
         columns = ["file", "start", "end", "label", *measured, "adapted_by", "note"]
         table = pd.DataFrame(rows, columns=columns).set_index(columns[:3])
         table.attrs["skipped"] = skipped
         return table
-
-
-def row(prediction: Prediction) -> dict[str, object]:
-    """Return a prediction as a flat dict, in the order of the columns of `Bundle.predict`.
-
-    Example:
-        >>> row(Prediction("a.wav", 0.5, 2.0, "sad", {"sad": 0.75, "happy": 0.25}))["p_happy"]
-        0.25
-    """
-    return {
-        "file": prediction.file,
-        "start": prediction.start,
-        "end": prediction.end,
-        "label": prediction.label,
-        **{f"p_{label}": round(value, 6) for label, value in prediction.probabilities.items()},
-        **({} if prediction.arousal is None else {"arousal": round(prediction.arousal, 6)}),
-        "adapted_by": prediction.adapted_by,
-        "note": prediction.note,
-    }
 
 
 def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
@@ -184,7 +230,7 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
     if engine not in MODELS:
         raise SerKerasError(f"--engine {engine}", "no such engine", f"Choose {', '.join(MODELS)}")
     file = MODELS[engine]
-    manifest, content = _verify(folder, file)
+    manifest, content = integrity.check(folder, file)
     if content is None:
         others = ", ".join(name for name, file in MODELS.items() if file in manifest["models"])
         raise SerKerasError(folder, f"has no {file}", f"Choose --engine {others}")
@@ -212,6 +258,9 @@ def load_bundle(name: str | os.PathLike, engine: str = "light") -> Bundle:
         opened,
         temperature=float(manifest.get("temperature", 1)),
         arousal=Arousal(**manifest["arousal"]) if "arousal" in manifest else None,
+        reliability=(
+            Reliability.from_json(manifest["reliability"]) if "reliability" in manifest else None
+        ),
     )
     return Bundle(folder, manifest, pipeline)
 
@@ -276,7 +325,9 @@ def save(
             files.remove(path)
             console.warn(f"{path} {error.problem}. It is left out; use --engine keras.")
     fingerprints = {
-        name: _fingerprint(folder / name)[0] for name in manifests.FILES if (folder / name).exists()
+        name: integrity.fingerprint(folder / name)[0]
+        for name in manifests.FILES
+        if (folder / name).exists()
     }
     manifest = {
         "format": FORMAT,
@@ -288,6 +339,7 @@ def save(
         "models": fingerprints,
         **({} if pipeline.temperature == 1 else {"temperature": pipeline.temperature}),
         **({"arousal": pipeline.arousal.to_json()} if pipeline.arousal else {}),
+        **({"reliability": pipeline.reliability.to_json()} if pipeline.reliability else {}),
     }
     files.write_json(folder / MANIFEST, manifest)
     silence = pipeline.inputs([_silence(pipeline.features)])
@@ -318,50 +370,7 @@ def verify(folder: str | os.PathLike) -> dict:
     Raises:
         SerKerasError: A file of the bundle breaks a rule; the error names both.
     """
-    return _verify(Path(folder), None)[0]
-
-
-def _verify(folder: Path, file: str | None) -> tuple[dict, bytes | None]:
-    """Return the manifest, and the content of a model file if the manifest names it."""
-    manifest = manifests.read(folder)
-    described, content = manifest["models"], None
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith("."):
-            continue  # of the desktop, or half-written by a process that works here
-        mode = entry.stat(follow_symlinks=False).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise SerKerasError(entry.path, "is a link or a device, not a plain file", FRESH)
-        strange = entry.name in manifests.FILES or Path(entry.name).suffix.lower() in _PARTS
-        if strange and entry.name not in described:
-            raise SerKerasError(entry.path, "is not named by the manifest beside it", FRESH)
-    for name, expected in described.items():
-        fingerprint, read = _fingerprint(folder / name, expected["bytes"], keep=name == file)
-        if fingerprint != expected:
-            problem = "is not the file that the manifest describes"
-            raise SerKerasError(folder / name, problem, FRESH)
-        content = read if name == file else content
-    return manifest, content
-
-
-def _fingerprint(
-    path: Path, size: int | None = None, keep: bool = False
-) -> tuple[dict[str, object], bytes | None]:
-    """Return size and SHA-256 of a file, and its content if it is to be kept.
-
-    Args:
-        path: File to read.
-        size: Size that the file should have; of another size nothing is read.
-        keep: Whether to return the content.
-    """
-    with plain.open_plain(path, MAX_MODEL_BYTES, links=False) as stream:
-        found = os.fstat(stream.fileno()).st_size
-        if size is not None and found != size:
-            return {"bytes": found, "sha256": ""}, None
-        if keep:
-            content = stream.read(found)
-            digest = hashlib.sha256(content).hexdigest()
-            return {"bytes": len(content), "sha256": digest}, content
-        return {"bytes": found, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}, None
+    return integrity.check(Path(folder), None)[0]
 
 
 def _silence(features: FeatureSpec) -> np.ndarray:

@@ -162,7 +162,7 @@ class KerasEngine:
 
     def __init__(self, network: keras.Model):
         network.jit_compile = False  # XLA would compile for seconds before the first clip
-        self._network = network
+        self.network = network
         self._turn = threading.Lock()
         self._process = os.getpid()
         self.shapes: dict[str, tuple[int | None, ...]] = {
@@ -180,7 +180,7 @@ class KerasEngine:
             for start in range(0, count, self.batch_size)
         )
         with self._turn:
-            return np.concatenate([self._network.predict_on_batch(part) for part in parts])
+            return np.concatenate([self.network.predict_on_batch(part) for part in parts])
 
     @classmethod
     def load(

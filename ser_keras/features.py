@@ -13,12 +13,13 @@ import dataclasses
 import functools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from ser_keras import audio
+from ser_keras import audio, mel_scale
 from ser_keras.errors import SerKerasError, check_choice, check_number, refused
 from ser_keras.files import digest
 
@@ -224,13 +225,6 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         >>> extract(np.ones(66_150, np.float32), FeatureSpec(kind="mfcc"), few=True).shape
         (130, 40)
     """
-    if few:
-        rfft = np.fft.rfft
-    else:
-        import scipy.fft
-
-        rfft = scipy.fft.rfft
-
     samples = np.asarray(samples, dtype=np.float32)
     frames = spec._windows(len(samples)) if samples.ndim == 1 and len(samples) else 0
     if frames < 1:
@@ -244,6 +238,24 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         return parts[0].vector(samples)
     if spec.kind == "speaker_encoder":
         samples = parts[0].set_level(samples)
+    mel = _mel(samples, spec, few=few)
+    if spec.kind == "speaker_encoder":
+        return parts[0].vectors([mel])
+    decibel = _decibel(mel, spec)
+    if spec.kind == "mfcc":
+        return decibel @ _constants(spec).cosines
+    return decibel.astype(np.float32, copy=False)
+
+
+def _mel(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.ndarray:
+    """Return the power of the mel bands of a clip, (frames, n_mels)."""
+    if few:
+        rfft = np.fft.rfft
+    else:
+        import scipy.fft
+
+        rfft = scipy.fft.rfft
+    frames = spec._windows(len(samples))
     constants = _constants(spec)
     framed = _frame(samples, frames, spec)  # (frames, n_fft), a view
     mel = np.zeros((frames, spec.n_mels), constants.window.dtype)
@@ -253,17 +265,35 @@ def extract(samples: np.ndarray, spec: FeatureSpec, *, few: bool = False) -> np.
         power = np.square(power, out=power) if spec.power == 2 else power**spec.power
         for group in constants.groups:
             np.matmul(power[:, group.bins], group.weights, out=mel[block, group.bands])
-    if spec.kind == "speaker_encoder":
-        return parts[0].vectors([mel])
-    decibel = _decibel(mel, spec)
-    if spec.kind == "mfcc":
-        return decibel @ constants.cosines
-    return decibel.astype(np.float32, copy=False)
+    return mel
 
 
-def band_frequencies(spec: FeatureSpec) -> np.ndarray:
-    """Return the frequency in Hz at which each mel band has its peak, (n_mels,)."""
-    return _corners(spec)[1:-1]
+def extract_many(clips: Sequence[np.ndarray], spec: FeatureSpec) -> list[np.ndarray]:
+    """Return what `extract` returns for each of several clips.
+
+    The states of the speaker encoder are computed for all of them together, in half the time; they
+    differ from those of a clip alone by rounding.
+
+    Args:
+        clips: Mono floats (samples,) each, as for `extract`.
+        spec: Features to compute.
+    """
+    if spec.kind not in ("speaker_encoder", _BOTH) or len(clips) == 1:
+        return [extract(clip, spec) for clip in clips]
+    encoder, *others = _vectors(spec.kind)
+    own = FeatureSpec(kind="speaker_encoder")
+    mels = []
+    for clip in clips:
+        heard = clip if spec == own else audio.from_samples(clip, spec.sample_rate, own.sample_rate)
+        mels.append(_mel(encoder.set_level(heard), own))
+    vectors = encoder.vectors(mels)
+    rows = [vectors[i : i + 1] for i in range(len(clips))]
+    for part in others:
+        rows = [
+            np.concatenate([row, part.vector(clip)], axis=1)
+            for row, clip in zip(rows, clips, strict=True)
+        ]
+    return rows
 
 
 def _vectors(kind: str) -> list:
@@ -312,7 +342,7 @@ def _constants(spec: FeatureSpec) -> _Constants:
     a = _WINDOWS[spec.window]
     window = np.zeros(spec.n_fft)  # periodic; a window shorter than the frame has zeros beside it
     window[start : start + length] = a - (1 - a) * np.cos(2 * np.pi / length * np.arange(length))
-    filters = _mel_filters(spec)  # (n_mels, bins)
+    filters = mel_scale.filters(spec)  # (n_mels, bins)
     groups = []
     for bands in np.array_split(np.arange(spec.n_mels), min(_FILTER_GROUPS, spec.n_mels)):
         touched = np.flatnonzero(filters[bands].any(axis=0))
@@ -324,41 +354,6 @@ def _constants(spec: FeatureSpec) -> _Constants:
     cosines *= np.sqrt(2 / spec.n_mels)  # DCT-II, orthonormal
     cosines[:, 0] /= np.sqrt(2)
     return _Constants(window.astype(dtype), tuple(groups), cosines.astype(np.float32))
-
-
-def _mel_filters(spec: FeatureSpec) -> np.ndarray:
-    """Return triangular filters (n_mels, 1 + n_fft // 2), as `librosa.filters.mel` does."""
-    bins = np.fft.rfftfreq(spec.n_fft, 1 / spec.sample_rate)
-    corners = _corners(spec)[:, None]
-    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
-    filters = np.maximum(0, np.minimum(rising, falling))
-    if spec.mel_norm == "slaney":
-        filters *= 2 / (corners[2:] - corners[:-2])
-    return filters
-
-
-def _corners(spec: FeatureSpec) -> np.ndarray:
-    """Return the corners of the triangles in Hz, (n_mels + 2,)."""
-    low, high = (_to_mel(hz, spec.htk) for hz in (spec.fmin, spec.fmax or spec.sample_rate / 2))
-    return _to_hz(np.linspace(low, high, spec.n_mels + 2), spec.htk)
-
-
-# Slaney's scale (Auditory Toolbox, 1998): linear to 1 kHz = 15 mel, then 27 mel a factor of 6.4.
-_KNEE_HZ, _KNEE_MEL, _STEP = 1_000.0, 15.0, math.log(6.4) / 27
-
-
-def _to_mel(hz: float, htk: bool) -> float:
-    if htk:
-        return 2_595 * math.log10(1 + hz / 700)
-    return hz * 3 / 200 if hz < _KNEE_HZ else _KNEE_MEL + math.log(hz / _KNEE_HZ) / _STEP
-
-
-def _to_hz(mel: np.ndarray, htk: bool) -> np.ndarray:
-    if htk:
-        return 700 * (10 ** (mel / 2_595) - 1)
-    curved = _KNEE_HZ * np.exp(_STEP * (np.maximum(mel, _KNEE_MEL) - _KNEE_MEL))
-    return np.where(mel < _KNEE_MEL, mel * 200 / 3, curved)
 
 
 def _frame(samples: np.ndarray, frames: int, spec: FeatureSpec) -> np.ndarray:

@@ -33,7 +33,8 @@ _MAX_STATISTIC = 1e9  # means, and padding; features are decibels or coefficient
 
 # Entries, and settings of a batch, that are written only where they are used.
 _OPTIONAL = {field.name for field in dataclasses.fields(BatchSpec)} - BatchSpec().to_json().keys()
-_OPTIONAL |= {"arousal", "temperature", "merged"}
+_OPTIONAL |= {"arousal", "temperature", "merged", "reliability"}
+_OPTIONAL |= {"plain", "adapted", "distance", "usual"}  # what reliability may hold
 
 Rule = dict | list | Callable[[Any], bool]
 
@@ -78,7 +79,14 @@ def read(folder: Path) -> dict:
         if not listed or len(set(listed)) != len(listed) or not set(listed) < set(labels):
             problem = "its arousal is not made from some of its emotions"
             raise SerKerasError(path, problem, FRESH)
-    settings(path, manifest)
+    features = settings(path, manifest)[0]
+    known = manifest.get("reliability", {})
+    far, n = known.get("distance", {}), features.n_features
+    lists = [known[name]["limits"] for name in ("plain", "adapted") if name in known]
+    if any(len({pair["coverage"] for pair in pairs}) < len(pairs) for pairs in lists) or any(
+        len(far[name]) != n for name in ("mean", "std") if far
+    ):
+        raise SerKerasError(path, "its reliability does not fit its features", FRESH)
     return manifest
 
 
@@ -296,6 +304,14 @@ _RECIPE = {
     "name": _WORD,
     "network": _WORD,
 }
+_ANSWERS = {
+    "answer_from": _SHARE,
+    "answered": _SHARE,
+    "right": _SHARE,
+    "overall": _SHARE,
+    "speakers": _whole(1, 10**6),
+    "limits": [{"coverage": _number(0.01, 0.999), "limit": _SHARE}],
+}
 _RULES: dict[str, Rule] = {
     "format": _whole(FORMAT, FORMAT),
     "name": _text(500),
@@ -327,5 +343,16 @@ _RULES: dict[str, Rule] = {
         "emotions": [_is_label],
         "slope": _number(*calibration.SLOPES),
         "offset": _number(*calibration.OFFSETS),
+    },
+    "reliability": {
+        "plain": _ANSWERS,
+        "adapted": _ANSWERS,
+        "distance": {
+            "mean": [_number(-_MAX_STATISTIC, _MAX_STATISTIC)],
+            "std": [_number(1 / _MAX_STATISTIC**2, _MAX_STATISTIC)],
+            "limit": _number(0, _MAX_STATISTIC),
+            "signed_root": _is_flag,
+        },
+        "usual": _number(0, _MAX_STATISTIC),
     },
 }

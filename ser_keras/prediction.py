@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +19,8 @@ from ser_keras.calibration import Arousal, sharpen
 from ser_keras.engines import Engine
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
-from ser_keras.recordings import MAX_PATH, Recording, name_of, samples_of
+from ser_keras.recordings import Recording, as_file, is_file, name_of, samples_of
+from ser_keras.reliability import Reliability
 
 if TYPE_CHECKING:
     from ser_keras.adaptation import Adaptation, Weights
@@ -30,6 +29,8 @@ CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
 SHORT = 0.2  # seconds; no emotion is heard in less
 MAX_VALUES = 1 << 26  # mel bands of all frames of a recording; 512 MiB while they are computed
+NO_SPEECH = "no speech"  # the label where nobody speaks; all probabilities are NaN then
+UNSURE = "unsure"  # the label where the model does not commit itself; probabilities are as ever
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,12 +45,16 @@ class Prediction:
             samples, by position.
         start: Start of the part that the model used, in seconds.
         end: End of that part, in seconds.
-        label: The most probable emotion.
-        probabilities: Probability of each emotion, in the order of the model's classes.
+        label: The most probable emotion; `NO_SPEECH` or `UNSURE` where none is named.
+        probabilities: Probability of each emotion, in the order of the model's classes; NaN where
+            there is no speech.
         note: A remark for the user on this recording, or "".
         adapted_by: Number of recordings by which the model was adapted to the voice or the room.
         arousal: How aroused the voice sounds, from 0 to 1, where the model says it, else None. It
             describes the voice, and not what the person feels.
+        speaker: Which voice speaks ("A", "B", ...), or "" where voices are not told apart.
+        possible: The emotions among which the true one is with a stated probability; () where they
+            were not asked for.
     """
 
     file: str
@@ -60,6 +65,29 @@ class Prediction:
     note: str = ""
     adapted_by: int = 0
     arousal: float | None = None
+    speaker: str = ""
+    possible: tuple[str, ...] = ()
+
+
+def row(prediction: Prediction) -> dict[str, object]:
+    """Return a prediction as a flat dict, in the order of the columns of `Bundle.predict`.
+
+    Example:
+        >>> row(Prediction("a.wav", 0.5, 2.0, "sad", {"sad": 0.75, "happy": 0.25}))["p_happy"]
+        0.25
+    """
+    return {
+        "file": prediction.file,
+        "start": prediction.start,
+        "end": prediction.end,
+        "label": prediction.label,
+        **{f"p_{label}": round(value, 6) for label, value in prediction.probabilities.items()},
+        **({} if prediction.arousal is None else {"arousal": round(prediction.arousal, 6)}),
+        **({"speaker": prediction.speaker} if prediction.speaker else {}),
+        **({"possible": "|".join(prediction.possible)} if prediction.possible else {}),
+        "adapted_by": prediction.adapted_by,
+        "note": prediction.note,
+    }
 
 
 @dataclass(frozen=True)
@@ -82,6 +110,7 @@ class Pipeline:
         adaptation: What the pipeline is adapted to; None for nothing.
         temperature: What the probabilities are calibrated with; 1 leaves them as they are.
         arousal: How arousal follows from the probabilities; None where the model gives none.
+        reliability: When its labels count; None where that was not measured.
     """
 
     labels: tuple[str, ...]
@@ -92,6 +121,7 @@ class Pipeline:
     adaptation: Adaptation | None = None
     temperature: float = 1.0
     arousal: Arousal | None = None
+    reliability: Reliability | None = None
 
     def probabilities(self, clips: Iterable[np.ndarray]) -> np.ndarray:
         """Return float32 (clips, classes) for matrices of frames (frames, n_features)."""
@@ -115,8 +145,39 @@ class Pipeline:
                 pairs of samples and their rate.
             sample_rate: Sample rate in Hz of the arrays that come without one.
         """
-        for extracted in self._batches(recordings, sample_rate):
+        yield from self.predict_numbered(enumerate(recordings), sample_rate)
+
+    def predict_numbered(
+        self,
+        numbered: Iterable[tuple[int, Recording]],
+        sample_rate: float | None = None,
+        detector: str | None = None,
+    ) -> Iterator[Prediction | Refused]:
+        """Yield what `predict` yields for recordings that come with their numbers.
+
+        Args:
+            numbered: Pairs of a number, of which the names of arrays are made, and a recording.
+            sample_rate: Sample rate in Hz of the arrays that come without one.
+            detector: What tells speech, of `speech.kinds()`, or "" for the default; a recording
+                without speech gets the label NO_SPEECH. None labels every recording.
+        """
+        for extracted in self._batches(numbered, sample_rate, detector):
             yield from self._predictions(extracted)
+
+    def label(self, probabilities: np.ndarray) -> str:
+        """Return the most probable emotion, or UNSURE where the model is not sure enough.
+
+        Args:
+            probabilities: Probabilities of the emotions, (classes,).
+        """
+        known = self.reliability
+        if known and not known.answers(probabilities, self.adaptation is not None):
+            return UNSURE
+        return self.labels[int(np.argmax(probabilities))]
+
+    def remark(self, frames: np.ndarray) -> str:
+        """Return a remark where the features of a clip lie far from all that the model knows."""
+        return self.reliability.note(frames) if self.reliability else ""
 
     def enrol(
         self,
@@ -137,7 +198,7 @@ class Pipeline:
         from ser_keras.adaptation import enrol  # late: labelling does without it
 
         vectors = []
-        for extracted in self._batches(recordings, sample_rate):
+        for extracted in self._batches(enumerate(recordings), sample_rate):
             for item in extracted:
                 if isinstance(item, Refused):
                     raise SerKerasError(item.path, item.reason, item.remedy)
@@ -185,7 +246,9 @@ class Pipeline:
         """
         from ser_keras.adaptation import adapt
 
-        items = [item for batch in self._batches(recordings, sample_rate) for item in batch]
+        items = [
+            item for batch in self._batches(enumerate(recordings), sample_rate) for item in batch
+        ]
         if speakers is not None and len(speakers) != len(items):
             problem = f"are {len(speakers)} for {len(items)} recordings"
             raise SerKerasError("speakers", problem, "Give one for each recording")
@@ -210,14 +273,19 @@ class Pipeline:
             yield item if isinstance(item, Refused) else next(rows[next(order)])
 
     def _batches(
-        self, recordings: Iterable[Recording], sample_rate: float | None
+        self,
+        numbered: Iterable[tuple[int, Recording]],
+        sample_rate: float | None,
+        detector: str | None = None,
     ) -> Iterator[list[_Extracted | Refused]]:
         """Yield the frames of recordings, as many at once as may be in memory."""
         has_scipy = importlib.util.find_spec("scipy") is not None  # labelling does not require it
         with ThreadPoolExecutor(engines.cores()) as executor:
-            for chunk in _chunks(enumerate(recordings), CHUNK):
+            for chunk in _chunks(numbered, CHUNK):
                 few = len(chunk) <= FEW or not has_scipy
-                extract_frames = partial(self._extract, sample_rate=sample_rate, few=few)
+                extract_frames = partial(
+                    self._extract, sample_rate=sample_rate, few=few, detector=detector
+                )
                 # a single recording, the common case, needs no thread to be started
                 run = map if len(chunk) == 1 else partial(_ahead, executor)
                 extracted: list[_Extracted | Refused] = []
@@ -231,17 +299,15 @@ class Pipeline:
                 yield extracted
 
     def _extract(
-        self, source: tuple[int, Any], sample_rate: float | None, few: bool
+        self, source: tuple[int, Any], sample_rate: float | None, few: bool, detector: str | None
     ) -> _Extracted | Refused:
         position, recording = source
         spec = self.features
         name = name_of(recording, position)
         part: dict[str, Any] = {"offset": spec.offset, "duration": spec.duration, "name": name}
-        if isinstance(recording, bytes) and len(recording) > MAX_PATH:
-            recording = io.BytesIO(recording)  # the content of a file
         try:
-            if isinstance(recording, (str, bytes, os.PathLike)) or hasattr(recording, "read"):
-                sound = audio.hear(recording, spec.sample_rate, **part)
+            if is_file(recording):
+                sound = audio.hear(as_file(recording), spec.sample_rate, **part)
             else:
                 samples, rate = samples_of(recording, sample_rate, name)
                 sound = audio.hear_samples(samples, rate, spec.sample_rate, **part)
@@ -250,6 +316,7 @@ class Pipeline:
                 problem = f"has {n_frames:,} frames of {spec.n_mels} bands, which is too many"
                 raise SerKerasError(name, problem, "Cut it into parts")
             frames = extract(sound.samples, spec, few=few)
+            is_speech = detector is None or self._has_speech(sound.samples, detector)
         except SerKerasError as error:
             return Refused(name, error.problem, error.remedy)
         heard = len(sound.samples) / spec.sample_rate
@@ -260,7 +327,13 @@ class Pipeline:
             notes.append(f"the model hears only {1000 * heard:.0f} ms{first}")
         if sound.length - end > 0.05:  # the user need not know of a frame or so
             notes.append(f"{sound.length:.1f} s long; the model hears only this part")
-        return _Extracted(name, end, "; ".join(notes), frames)
+        return _Extracted(name, end, "; ".join(notes), frames, is_speech)
+
+    def _has_speech(self, samples: np.ndarray, kind: str) -> bool:
+        from ser_keras import speech  # late: whole recordings are labelled without it
+
+        detector = speech.Detector(self.features.sample_rate, kind or None)
+        return bool(detector(samples).any() or detector.finish().any())
 
     def _predictions(self, extracted: list[_Extracted | Refused]) -> Iterator[Prediction | Refused]:
         frames = (item.frames for item in extracted if isinstance(item, _Extracted))
@@ -271,16 +344,19 @@ class Pipeline:
                 yield item
                 continue
             row = next(rows)
-            note = adaptation.note if adaptation else ""
+            notes = [item.note, adaptation.note if adaptation else "", self.remark(item.frames)]
+            arousal = float(self.arousal.measure(row, self.labels)) if self.arousal else None
+            if not item.is_speech:
+                row, arousal = np.full_like(row, np.nan), None
             yield Prediction(
                 file=item.name,
                 start=self.features.offset,
                 end=round(item.end, 3),
-                label=self.labels[int(row.argmax())],
+                label=self.label(row) if item.is_speech else NO_SPEECH,
                 probabilities=dict(zip(self.labels, map(float, row), strict=True)),
-                note="; ".join(filter(None, (item.note, note))),
+                note="; ".join(filter(None, notes)),
                 adapted_by=adaptation.recordings if adaptation else 0,
-                arousal=float(self.arousal.measure(row, self.labels)) if self.arousal else None,
+                arousal=arousal,
             )
 
 
@@ -292,6 +368,7 @@ class _Extracted:
     end: float
     note: str
     frames: np.ndarray
+    is_speech: bool = True
 
 
 def _ahead(

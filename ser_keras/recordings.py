@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -78,6 +79,18 @@ def _is_pair(value: object) -> bool:
         and sorted(map(_is_number, value)) == [False, True]
         and any(map(_is_samples, value))
     )
+
+
+def is_file(recording: object) -> bool:
+    """Return whether a recording is a path, a file object, or the content of a file."""
+    return isinstance(recording, (str, bytes, os.PathLike)) or hasattr(recording, "read")
+
+
+def as_file(recording: Any) -> Any:
+    """Return a path or a file object; the content of a file becomes a file object."""
+    if isinstance(recording, bytes) and len(recording) > MAX_PATH:
+        return io.BytesIO(recording)
+    return recording
 
 
 def name_of(recording: object, position: int) -> str:

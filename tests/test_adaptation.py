@@ -232,7 +232,7 @@ def recordings(voice):
 def pipeline(recordings):
     features, batch = FeatureSpec(kind="speaker_encoder"), BatchSpec(fit="mean")
     plain = Pipeline(("low", "high"), features, batch, Normalization(), FirstFeature(1024))
-    vectors = [item.frames for item in next(plain._batches(recordings, RATE))]
+    vectors = [item.frames for item in next(plain._batches(enumerate(recordings), RATE))]
     return dataclasses.replace(plain, normalization=Normalization.fit(vectors, batch))
 
 
@@ -254,7 +254,7 @@ def test_enrolling_with_nothing_changes_no_label(pipeline, recordings):
 
 def test_enrolment_changes_what_is_scored_as_what_is_labelled(pipeline, recordings):
     enrolled = pipeline.enrol(recordings[10:], RATE)
-    frames = [item.frames for item in next(pipeline._batches(recordings[8:10], RATE))]
+    frames = [item.frames for item in next(pipeline._batches(enumerate(recordings[8:10]), RATE))]
     labelled = [row.probabilities["high"] for row in enrolled.predict(recordings[8:10], RATE)]
     np.testing.assert_allclose(enrolled.probabilities(frames)[:, 1], labelled, atol=1e-6)
 
@@ -265,7 +265,7 @@ def test_recordings_are_adapted_to_themselves_speaker_by_speaker(pipeline, recor
     rows = list(pipeline.predict_adapted(mixed, RATE, by="speaker", speakers=names))
     assert isinstance(rows.pop(), Refused)
     assert [row.adapted_by for row in rows] == [8] * 16
-    frames = [item.frames[0] for item in next(pipeline._batches(recordings, RATE))]
+    frames = [item.frames[0] for item in next(pipeline._batches(enumerate(recordings), RATE))]
     by_hand = adapt(frames, pipeline.normalization, BATCH, "speaker", speakers=names[:16])
     expected = [
         pipeline.adapted(each).probabilities([v[None]])[0, 1]

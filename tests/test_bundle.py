@@ -4,9 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_keras import bundle, engines, recipes, runs, training, trial
+from ser_keras import bundle, engines, files, recipes, runs, training, trial
 from ser_keras.calibration import Arousal
 from ser_keras.errors import SerKerasError
+from ser_keras.reliability import Answers, Distance, Reliability
 from tests.conftest import SMALL
 
 
@@ -113,3 +114,25 @@ def test_what_calibrates_a_model_is_saved_with_it_only_where_it_is_used(trained,
     saved = bundle.save(tmp_path / "calibrated", **{**trained, "pipeline": pipeline})
     assert saved.pipeline.temperature == 2.5
     assert saved.pipeline.arousal == arousal
+
+
+def test_reliability_is_saved_and_checked(trained, tmp_path):
+    n = trained["pipeline"].features.n_features
+    answers = Answers(
+        answer_from=0.2, answered=0.5, right=0.9, overall=0.7, speakers=4, limits=((0.8, 0.6),)
+    )
+    far = Distance(mean=(0.0,) * n, std=(1.0,) * n, limit=1.5)
+    reliability = Reliability(plain=answers, distance=far)
+    pipeline = replace(trained["pipeline"], reliability=reliability)
+    saved = bundle.save(tmp_path, **{**trained, "pipeline": pipeline})
+    assert saved.pipeline.reliability == reliability
+    for changes, words in (
+        ({"plain": {**saved.manifest["reliability"]["plain"], "answer_from": 2}}, "answer_from"),
+        ({"distance": replace(far, mean=(0.0,)).__dict__}, "does not fit its features"),
+        ({"usual": "high"}, "usual has another form"),
+        ({"surprise": 1}, "reliability has another form"),
+    ):
+        broken = {**saved.manifest["reliability"], **changes}
+        files.write_json(tmp_path / "bundle.json", {**saved.manifest, "reliability": broken})
+        with pytest.raises(SerKerasError, match=words):
+            bundle.load_bundle(tmp_path)

@@ -1,0 +1,376 @@
+"""When a model should not answer, what else may be right, and what lies far from all it knows.
+
+All of it is measured on clips of speakers that a model did not learn from, best of corpora that
+were left out. A bundle keeps the few numbers that follow under the key `reliability`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ser_keras.errors import SerKerasError
+
+ENOUGH = 0.98  # accuracy on answered clips beyond which no further clip is left unanswered
+LEAST = 0.52  # share of the clips that is answered at least, a little above one half
+COVERAGES = (0.8, 0.9, 0.95)
+NEW_VOICES = 0.99  # share of the clips of new speakers that are not called far away
+FAR = "sounds unlike everything that the model learned from"
+_GROUPS = 8  # of speakers, each of which is left out once to see how far new speakers lie
+_DECIMALS = 4
+_TINY = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """When the label counts, and which emotions hold the truth, as measured on new speakers.
+
+    Args:
+        answer_from: Least margin between the two highest probabilities with which a label counts.
+        answered: Share of the clips that reached it.
+        right: Accuracy on these.
+        overall: Accuracy on all clips.
+        speakers: Number of the speakers.
+        limits: Coverage and limit of each kind of set that so many speakers allow; see `possible`.
+    """
+
+    answer_from: float
+    answered: float
+    right: float
+    overall: float
+    speakers: int
+    limits: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distance:
+    """How far a recording lies from the clips that a model learned from.
+
+    The distance is the root mean square of the features' means over time, standardised by those of
+    the training clips.
+
+    Args:
+        mean: Mean of each feature's mean over time, (n_features,).
+        std: Standard deviation of the same between clips, (n_features,), all above zero.
+        limit: Distance within which 99 % of the clips of new speakers lie.
+        signed_root: Whether signed square roots of the means are taken first.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    limit: float
+    signed_root: bool = False
+
+    def measure(self, frames: np.ndarray) -> float:
+        """Return the distance of a recording.
+
+        Args:
+            frames: Frames of the recording, (frames, n_features).
+        """
+        row = _time_means([frames], self.signed_root)
+        return float(_distances(row, np.array(self.mean), np.array(self.std))[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """What is known of a model's answers on speakers that it did not learn from.
+
+    Args:
+        plain: How far its probabilities can be trusted; None where it was not measured.
+        adapted: The same where the model is adapted to a voice by three other recordings of it.
+        distance: How far recordings lie from the training clips; None where it was not measured.
+        usual: Median `adaptation.variety` of training speakers; None where it cannot be adapted.
+
+    Example:
+        >>> answers = Answers(answer_from=0.3, answered=0.6, right=0.8, overall=0.7, speakers=4,
+        ...                   limits=((0.8, 0.6),))
+        >>> reliability = Reliability(plain=answers)
+        >>> reliability.answers(np.array([[0.5, 0.3, 0.2], [0.7, 0.2, 0.1]])).tolist()
+        [False, True]
+        >>> reliability.possible(np.array([0.5, 0.3, 0.2]), ("sad", "angry", "happy"), 0.8)
+        ('sad', 'angry')
+    """
+
+    plain: Answers | None = None
+    adapted: Answers | None = None
+    distance: Distance | None = None
+    usual: float | None = None
+
+    def of(self, adapted: bool) -> Answers | None:
+        """Return what counts for an adapted model, which is that of a plain one if need be."""
+        return self.adapted if adapted and self.adapted is not None else self.plain
+
+    def answers(self, probabilities: np.ndarray, adapted: bool = False) -> np.ndarray:
+        """Return whether the label counts, bool (...,); it always does where nothing is known.
+
+        Args:
+            probabilities: Probabilities of the emotions after temperature, (..., classes).
+            adapted: Whether the model is adapted to other recordings.
+        """
+        measured, margins = self.of(adapted), margin(probabilities)
+        return margins >= (-np.inf if measured is None else measured.answer_from)
+
+    def coverages(self, adapted: bool = False) -> tuple[float, ...]:
+        """Return the coverages that `possible` can be asked for; none where too little is known."""
+        measured = self.of(adapted)
+        return () if measured is None else tuple(coverage for coverage, _ in measured.limits)
+
+    def possible(
+        self,
+        probabilities: np.ndarray,
+        labels: Sequence[str],
+        coverage: float = 0.9,
+        adapted: bool = False,
+    ) -> tuple[str, ...]:
+        """Return the emotions that hold the truth with a coverage, the most probable one first.
+
+        The emotions are taken from the most probable one on, until they are more probable together
+        than a limit. For a new speaker the truth is among them with the coverage, on the average
+        over speakers like those that the limit was measured on; for a single speaker it may be less
+        often.
+
+        Args:
+            probabilities: Probabilities of the emotions after temperature, (classes,).
+            labels: Emotions in the order of the classes.
+            coverage: One of `coverages`.
+            adapted: Whether the model is adapted to other recordings.
+
+        Raises:
+            SerKerasError: The model was measured on too few speakers for the coverage.
+        """
+        measured = self.of(adapted)
+        limits = {} if measured is None else dict(measured.limits)
+        if coverage not in limits:
+            raise _uncovered(coverage, tuple(limits), 0 if measured is None else measured.speakers)
+        order, before = _before(np.asarray(probabilities, np.float64)[None])
+        allowed = (before[0] <= limits[coverage] + _TINY).sum()
+        return tuple(labels[i] for i in order[0][:allowed])
+
+    def note(self, frames: np.ndarray) -> str:
+        """Return a remark on a recording that lies far from all training clips, or "".
+
+        Args:
+            frames: Frames of the recording, (frames, n_features).
+        """
+        if self.distance is None or self.distance.measure(frames) <= self.distance.limit:
+            return ""
+        return FAR
+
+    def to_json(self) -> dict:
+        """Return what is known as it stands in a manifest, without what is not."""
+        value: dict[str, Any] = {}
+        for name, answers in (("plain", self.plain), ("adapted", self.adapted)):
+            if answers is not None:
+                pairs = [{"coverage": c, "limit": limit} for c, limit in answers.limits]
+                value[name] = {**vars(answers), "limits": pairs}
+        if self.distance is not None:
+            own = vars(self.distance)
+            value["distance"] = {**own, "mean": list(own["mean"]), "std": list(own["std"])}
+        return value | ({} if self.usual is None else {"usual": self.usual})
+
+    @classmethod
+    def from_json(cls, value: dict) -> Reliability:
+        """Return what `to_json` was taken from, after a manifest has checked it."""
+        parts: dict[str, Any] = dict(value)
+        for name in ("plain", "adapted"):
+            if name in value:
+                pairs = tuple((p["coverage"], p["limit"]) for p in value[name]["limits"])
+                parts[name] = Answers(**{**value[name], "limits": pairs})
+        if "distance" in value:
+            own = value["distance"]
+            lists = {"mean": tuple(own["mean"]), "std": tuple(own["std"])}
+            parts["distance"] = Distance(**{**own, **lists})
+        return cls(**parts)
+
+
+def margin(probabilities: np.ndarray) -> np.ndarray:
+    """Return the difference between the two highest probabilities, (...,).
+
+    Args:
+        probabilities: Probabilities of the emotions, (..., classes).
+
+    Example:
+        >>> margin(np.array([0.5, 0.125, 0.375])).tolist()
+        0.125
+    """
+    ordered = np.sort(np.asarray(probabilities, np.float64), axis=-1)
+    return ordered[..., -1] - ordered[..., -2]
+
+
+def needed(coverage: float) -> int:
+    """Return how many speakers sets of a coverage have to be measured on, at least.
+
+    Example:
+        >>> [needed(coverage) for coverage in COVERAGES]
+        [4, 9, 19]
+    """
+    return math.ceil(round(coverage / (1 - coverage), 6))
+
+
+def measure(
+    probabilities: np.ndarray,
+    truth: Sequence[int] | np.ndarray,
+    speakers: Sequence[str] | np.ndarray,
+    corpora: Sequence[str] | np.ndarray | None = None,
+) -> Answers:
+    """Return when the label counts, and the limits of sets, from clips of new speakers.
+
+    The label counts from the least margin on with which 98 % of the answered clips are right. Where
+    that would leave fewer than 52 % of the clips answered, it counts from the margin on that 52 %
+    of the clips reach. So a model that is nearly always right answers nearly everything. Each
+    speaker weighs the same, and each corpus where there are several.
+
+    The limit of a coverage is that of hierarchical conformal prediction: the quantile of the
+    clips' scores, a clip of the k-th of K speakers weighing 1 / ((K + 1) n_k), with 1 / (K + 1)
+    beyond all scores. The score is the probability of all emotions that are more probable than the
+    true one. Coverages that would have no finite limit are left out.
+
+    Args:
+        probabilities: Probabilities of the emotions after temperature, (clips, classes).
+        truth: Number of the emotion of each clip, (clips,).
+        speakers: Name of the speaker of each clip, different in different corpora, (clips,).
+        corpora: Corpus of each clip, (clips,); None for a single one.
+
+    Raises:
+        SerKerasError: There are no clips, or the arguments are of different lengths.
+
+    Source: Dunn, Wasserman and Ramdas 2022, Distribution-free prediction sets for two-layer
+    hierarchical models; Lee, Barber and Willett 2023, arXiv:2306.06342.
+    """
+    rows, classes = np.asarray(probabilities, np.float64), np.asarray(truth, int)
+    names = np.asarray(speakers, str)
+    homes = np.full(len(names), "") if corpora is None else np.asarray(corpora, str)
+    if not len(rows) or not len(rows) == len(classes) == len(names) == len(homes):
+        problem = f"has {len(rows)} probabilities, {len(classes)} emotions, {len(names)} speakers"
+        raise SerKerasError("reliability", problem, "Give one of each for a clip")
+    shares = weights(names, homes)
+    right, margins = rows.argmax(axis=1) == classes, margin(rows)
+    order = np.argsort(-margins, kind="stable")
+    answered = np.cumsum(shares[order])
+    accuracy = np.cumsum((shares * right)[order]) / answered
+    last_of_equals = np.append(np.diff(margins[order]) != 0, True)
+    allowed = np.flatnonzero(last_of_equals & (answered >= LEAST - _TINY))
+    enough = allowed[accuracy[allowed] >= ENOUGH]
+    chosen = enough[-1] if len(enough) else allowed[0]
+
+    ranked, before = _before(rows)
+    place = np.argmax(ranked == classes[:, None], axis=1)
+    scores = before[np.arange(len(rows)), place]
+    ascending = np.argsort(scores, kind="stable")
+    n_speakers = len(np.unique(names))
+    mass = np.cumsum(shares[ascending]) * n_speakers / (n_speakers + 1)
+    limits = []
+    for coverage in COVERAGES:
+        if n_speakers >= needed(coverage):
+            at = min(int(np.searchsorted(mass, coverage - _TINY)), len(mass) - 1)
+            limits.append((coverage, min(1.0, _up(scores[ascending][at]))))
+    return Answers(
+        answer_from=max(0.0, math.floor(margins[order][chosen] * 10**_DECIMALS) / 10**_DECIMALS),
+        answered=round(float(answered[chosen]), _DECIMALS),
+        right=round(float(accuracy[chosen]), _DECIMALS),
+        overall=round(float(accuracy[-1]), _DECIMALS),
+        speakers=n_speakers,
+        limits=tuple(limits),
+    )
+
+
+def weights(speakers: np.ndarray, corpora: np.ndarray) -> np.ndarray:
+    """Return weights of clips that sum to 1: corpora alike, and speakers alike within a corpus.
+
+    Args:
+        speakers: Name of the speaker of each clip, different in different corpora, (clips,).
+        corpora: Corpus of each clip, (clips,).
+
+    Example:
+        >>> weights(np.array(["a", "a", "b"]), np.array(["tess"] * 3)).tolist()
+        [0.25, 0.25, 0.5]
+    """
+    _, own, counts = np.unique(speakers, return_inverse=True, return_counts=True)
+    shares = 1 / counts[own]  # each speaker has 1
+    for corpus in np.unique(corpora):
+        shares[corpora == corpus] /= shares[corpora == corpus].sum()
+    return shares / shares.sum()
+
+
+def distance(
+    clips: Sequence[np.ndarray],
+    speakers: Sequence[str] | np.ndarray,
+    corpora: Sequence[str] | np.ndarray,
+    signed_root: bool = False,
+) -> Distance | None:
+    """Return how far new speakers lie from training clips; None for a single speaker.
+
+    The limit is measured on training speakers, some of whom are left out in turn.
+
+    Args:
+        clips: Frames of the training clips, (frames, n_features) each.
+        speakers: Name of the speaker of each clip, different in different corpora, (clips,).
+        corpora: Corpus of each clip, (clips,).
+        signed_root: Whether signed square roots of the means over time are taken first.
+    """
+    names, homes = np.asarray(speakers, str), np.asarray(corpora, str)
+    different, numbers = np.unique(names, return_inverse=True)
+    if len(different) < 2:
+        return None
+    rows = _time_means(clips, signed_root)
+    shares, left_out = weights(names, homes), numbers % min(_GROUPS, len(different))
+    lengths = np.empty(len(rows))
+    for group in np.unique(left_out):
+        others = left_out != group
+        mean, std = _statistics(rows[others], shares[others])
+        lengths[~others] = _distances(rows[~others], mean, std)
+    order = np.argsort(lengths)
+    at = min(int(np.searchsorted(np.cumsum(shares[order]), NEW_VOICES)), len(order) - 1)
+    mean, std = (np.array([float(f"{x:.5g}") for x in each]) for each in _statistics(rows, shares))
+    return Distance(
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        limit=_up(lengths[order][at]),
+        signed_root=signed_root,
+    )
+
+
+def _uncovered(coverage: float, there: tuple[float, ...], speakers: int) -> SerKerasError:
+    """Return the error for a coverage that a model has no limit for."""
+    subject = f"coverage {coverage:g}"
+    remedy = f"Ask for {' or '.join(f'{each:g}' for each in there)}" if there else "Leave it out"
+    if coverage not in COVERAGES:
+        choices = ", ".join(f"{each:g}" for each in COVERAGES)
+        return SerKerasError(subject, f"is none of {choices}", remedy)
+    problem = (
+        f"needs a model that was measured on {needed(coverage)} new speakers at least, and this one"
+        f" was measured on {speakers}"
+    )
+    return SerKerasError(subject, problem, remedy)
+
+
+def _before(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return classes from the most probable on, and the probability of all that stand before."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    ordered = np.take_along_axis(probabilities, order, axis=1)
+    return order, np.cumsum(ordered, axis=1) - ordered
+
+
+def _up(value: float) -> float:
+    return math.ceil(float(value) * 10**_DECIMALS) / 10**_DECIMALS
+
+
+def _time_means(clips: Sequence[np.ndarray], signed_root: bool) -> np.ndarray:
+    """Return the means over time, float64 (clips, n_features), perhaps as signed roots."""
+    rows = np.array([np.mean(clip, axis=0, dtype=np.float64) for clip in clips])
+    return np.sign(rows) * np.sqrt(np.abs(rows)) if signed_root else rows
+
+
+def _statistics(rows: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    shares = shares / shares.sum()
+    mean = shares @ rows
+    std = np.sqrt(shares @ np.square(rows - mean))
+    return mean, np.where(std > _TINY * (1 + np.abs(mean)), std, 1.0)
+
+
+def _distances(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(np.square((rows - mean) / std), axis=1))
