@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ser_keras import cli, console, corpora, files, manifest, models
-from ser_keras.bundle import Bundle, latest, load_bundle, row
-from ser_keras.errors import SerKerasError, Skipped
-from ser_keras.prediction import Prediction
-
-if TYPE_CHECKING:
-    from ser_keras.evaluation import Evaluation
+from ser_keras import cli, console, corpora, files, formats, manifest, models
+from ser_keras.bundle import Bundle, latest, load_bundle
+from ser_keras.cli import labelling
+from ser_keras.errors import SerKerasError
 
 EVALUATION = files.RESULTS / "evaluation"
-SYNTHETIC = "the model was trained on synthetic speech"
-MANY = 50  # recordings; from this number on a progress bar is shown
-SEVERAL = 10  # recordings; from this number on the same label for all of them is worth a remark
 
 _EXAMPLES = """\
 Recordings get the model that was trained last here if it learned from real speech, else the model
@@ -100,7 +91,77 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder with the run's corpus (default: where it was in training, else data)",
     )
-    parser.add_argument("--format", default="table", choices=("table", "csv", "jsonl"))
+    parser.add_argument(
+        "--format",
+        default="table",
+        choices=("table", *formats.FORMATS),
+        help="form of the rows; textgrid is for Praat and ELAN, rttm for speaker tools, srt for "
+        "subtitles",
+    )
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="PATH",
+        help="write the rows there: a file whose suffix tells the form, or a folder for textgrid "
+        "and srt of several recordings",
+    )
+    parser.add_argument("--top", type=int, metavar="K", help="only the K most probable emotions")
+    parser.add_argument(
+        "--timeline",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="draw emotion over time of each recording (default: into results/timelines)",
+    )
+    cut = parser.add_argument_group("long recordings")
+    cut.add_argument("--window", type=float, metavar="S", help="seconds labelled at a time")
+    cut.add_argument("--hop", type=float, metavar="S", help="seconds from window to window")
+    cut.add_argument("--whole", action="store_true", help="one row a recording, speech or none")
+    cut.add_argument(
+        "--speech", metavar="KIND", help="what finds speech: own (default) or earshot, an extra"
+    )
+    cut.add_argument(
+        "--speakers", action="store_true", help="tell voices apart: a column with A, B, ..."
+    )
+    voice = parser.add_argument_group("adaptation to a voice")
+    voice.add_argument(
+        "--enrol",
+        nargs="+",
+        metavar="FILE",
+        help="other recordings of the speaker, of any emotion, not neutral ones alone; on unknown "
+        "corpora one raised UAR from 0.35 to 0.45, three to 0.49",
+    )
+    voice.add_argument(
+        "--adapt",
+        default="none",
+        choices=("none", "file", "speaker", "all"),
+        help="adapt to the very recordings that are labelled, only where their emotions vary; "
+        "where all are of one emotion, it takes the emotion away",
+    )
+    parser.add_argument(
+        "--possible",
+        type=float,
+        metavar="SHARE",
+        help="add the set of emotions that holds the truth with this probability, such as 0.9",
+    )
+    many = parser.add_argument_group("many recordings")
+    many.add_argument(
+        "--resume",
+        type=Path,
+        metavar="OUT.csv",
+        help="write the rows there as they come, and leave out what it holds already",
+    )
+    many.add_argument("--jobs", type=int, metavar="N", help="label with N processes")
+    many.add_argument("--dask", metavar="ADDRESS", help="label with the machines of a Dask cluster")
+    parser.add_argument(
+        "--microphone", action="store_true", help="label what the microphone hears, until Ctrl-C"
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="OUT.html",
+        help="only write the model as a page for the browser, which works without a server",
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -121,7 +182,19 @@ def _use(arguments: argparse.Namespace) -> None:
     if arguments.card:
         console.show(models.card(arguments.card).rstrip())
         return
-    bundle = _model(arguments.model, arguments.engine, bool(arguments.paths))
+    has_recordings = bool(arguments.paths or arguments.microphone or arguments.page)
+    bundle = _model(arguments.model, arguments.engine, has_recordings)
+    if arguments.page:
+        from ser_keras import page  # late: labelling does without it
+
+        size = page.export(bundle, arguments.page)
+        console.say(
+            f"Page: {files.short(arguments.page)} ({size / 1e6:.1f} MB). Open it in a browser."
+        )
+        return
+    if arguments.microphone:
+        labelling.live(bundle, arguments)
+        return
     truth: dict[Path, str] = {}
     if arguments.paths:
         recordings, left_out = corpora.recordings(arguments.paths)
@@ -134,21 +207,37 @@ def _use(arguments: argparse.Namespace) -> None:
             if arguments.strict:
                 raise SerKerasError(file.path, file.reason, "Mend it, or leave out --strict")
             console.warn(f"skipped {file}")
+        kinds = corpora.left_out(arguments.paths)
+        if kinds:
+            listed = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
+            number = console.count(sum(kinds.values()), "file")
+            console.say(f"{number} of the folders are no recordings: {listed}.")
     else:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
-    predictions = _predict(bundle, recordings, arguments.strict)
-    if bundle.synthetic and arguments.paths:
-        notes = ["; ".join(filter(None, (p.note, SYNTHETIC))) for p in predictions]
-        predictions = [replace(p, note=n) for p, n in zip(predictions, notes, strict=True)]
-    if not arguments.unlabelled and len(truth) == len(recordings):
-        _evaluate(bundle, predictions, truth, arguments)
-    else:
-        _warn_of_one_label(bundle, predictions, scored=False)
-        if truth:
-            known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
-            console.say(f"Only {known}, so the model is not scored.")
-        _print(predictions, bundle, arguments.format)
+    scored = not arguments.unlabelled and bool(truth) and len(truth) == len(recordings)
+    if arguments.enrol:
+        enrolled, _ = corpora.recordings(arguments.enrol)
+        bundle = bundle.enrol(enrolled)
+        own = bundle.pipeline.adaptation
+        console.say(f"The model is {own.note if own else 'not adapted'}.")
+    if arguments.resume:
+        labelling.resume(bundle, recordings, arguments)
+        return
+    if arguments.timeline is not None:
+        labelling.show(bundle, labelling.timeline(bundle, recordings, arguments), arguments)
+        return
+    predictions = labelling.predictions(bundle, recordings, arguments, whole=scored)
+    from ser_keras.cli import scoring  # late: labelling hardly needs it
+
+    if scored:
+        scoring.evaluate(bundle, predictions, truth, arguments)
+        return
+    scoring.warn_of_one_label(bundle, predictions, scored=False)
+    if truth:
+        known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
+        console.say(f"Only {known}, so the model is not scored.")
+    labelling.show(bundle, predictions, arguments)
 
 
 def _truth(recordings: list[Path], labels: Sequence[str]) -> dict[Path, str]:
@@ -228,149 +317,3 @@ def _test_clips(bundle: Bundle, data: Path | None) -> dict[Path, str]:
         raise SerKerasError(where, problem, "Name the folder of its corpus with --data")
     console.say(f"The {len(rows)} test clips of this model's run, from {where}.")
     return truth
-
-
-def _predict(bundle: Bundle, recordings: list[Path], strict: bool) -> list[Prediction]:
-    """Return the predictions; recordings that cannot be read are reported and counted."""
-    predictions, skipped = [], []
-    bar = console.progress(len(recordings), "labelling") if len(recordings) >= MANY else None
-    for result in bundle.stream(recordings):
-        if isinstance(result, Skipped):
-            if strict or len(recordings) == 1:
-                remedy = getattr(result, "remedy", "") or "Give a recording of speech"
-                raise SerKerasError(result.path, result.reason, remedy)
-            skipped.append(result)
-            console.warn(f"skipped {result}")
-        else:
-            predictions.append(result)
-        if bar is not None:
-            bar.update(1)
-    if bar is not None:
-        bar.close()
-    if skipped:
-        console.warn(f"{len(skipped)} of {len(recordings)} recordings were skipped.")
-    if not predictions:
-        first = skipped[0]
-        raise SerKerasError(first.path, first.reason, "None of the recordings could be read")
-    return predictions
-
-
-def _print(predictions: list[Prediction], bundle: Bundle, form: str) -> None:
-    rows = [row(prediction) for prediction in predictions]
-    if form == "jsonl":
-        for entry in rows:
-            console.show(json.dumps(entry, ensure_ascii=False))
-    elif form == "csv":
-        console.show(console.comma_separated(list(rows[0]), [list(e.values()) for e in rows]))
-    else:
-        lines = []
-        for p in predictions:
-            measured = [*p.probabilities.values(), *([] if p.arousal is None else [p.arousal])]
-            lines.append([p.file, p.label, *(f"{value:.3f}" for value in measured), p.note])
-        noted = any(p.note for p in predictions)
-        arousal = ["arousal"] if bundle.pipeline.arousal else []
-        header = ["file", "label", *bundle.labels, *arousal, "note"]
-        keep = None if noted else -1
-        console.show(console.table(header[:keep], [line[:keep] for line in lines]))
-
-
-def _warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: bool) -> None:
-    """Warn where all of many recordings got the same label, and say what to try.
-
-    Args:
-        bundle: Model that made the predictions.
-        predictions: A prediction for each recording.
-        scored: Whether it is known that the recordings are of several emotions.
-    """
-    labels = {prediction.label for prediction in predictions}
-    if len(labels) > 1 or len(predictions) < SEVERAL:
-        return
-    from ser_keras.evaluation import advice  # late: labelling does without it
-
-    (label,) = labels
-    shipped = models.is_shipped(bundle.folder)  # its user cannot train it again
-    failing = "it is of no use for such recordings" if shipped else "it has not learned enough"
-    unless = "" if scored else f" Unless all of them are {label}, {failing}."
-    remedy = "" if shipped else f" {advice(bundle.manifest['recipe'])}"
-    console.warn(f"The network gives every recording the same label ({label}).{unless}{remedy}")
-
-
-def _evaluate(
-    bundle: Bundle,
-    predictions: list[Prediction],
-    truth: dict[Path, str],
-    arguments: argparse.Namespace,
-) -> None:
-    """Print the scores of labelled recordings, and draw their confusion matrix."""
-    from ser_keras import pictures  # late: scores and pictures, which labelling does without
-    from ser_keras.evaluation import evaluate
-
-    out, form = arguments.out, arguments.format
-    if form != "table":
-        _print(predictions, bundle, form)
-    emotions = [truth[Path(p.file)] for p in predictions]
-    evaluation = evaluate(bundle, predictions, emotions, arguments.cache)
-    if evaluation.learned:
-        console.warn(
-            f"{evaluation.learned} of these {evaluation.scores.n} clips were in the model's "
-            "training or validation set: the scores below are too good."
-        )
-    if evaluation.one_emotion:
-        console.warn("All clips are of one emotion: the scores say little.")
-    else:
-        _warn_of_one_label(bundle, predictions, scored=True)
-    text = "\n\n".join(["", _scores(evaluation), _shared(evaluation, bundle.folder)])
-    if form == "table":
-        console.show(text)
-    else:
-        console.say(*text.split("\n"))
-    path = out / "confusion_matrix_test.png"
-    try:
-        pictures.confusion_matrix(evaluation.scores, path, evaluation.title)
-    except SerKerasError as error:
-        console.warn(f"No picture: {cli.with_option(error, {'--out': out})}")
-    else:
-        console.say(f"Confusion matrix: {files.short(path)}")
-
-
-def _scores(evaluation: Evaluation) -> str:
-    """Return the scores by emotion and of all recordings as text."""
-    scores = evaluation.scores
-    rows = [
-        [label, *(f"{100 * row[name]:.2f}" for name in ("precision", "recall", "f1")), row["n"]]
-        for label, row in scores.per_class.items()
-    ]
-    by_emotion = console.table(["emotion", "precision %", "recall %", "F1 %", "clips"], rows)
-    summary = [
-        [name, f"{100 * e.value:.2f}", f"{100 * e.low:.2f} to {100 * e.high:.2f}"]
-        for name, e in (
-            ("accuracy", scores.accuracy),
-            ("UAR (macro recall)", scores.uar),
-            ("macro F1", scores.macro_f1),
-        )
-    ]
-    summary.append(["weighted F1", f"{100 * scores.weighted_f1:.2f}", ""])
-    header = [console.count(scores.n, "clip"), "%", "95 % interval"]
-    return f"{by_emotion}\n\n{console.table(header, summary)}"
-
-
-def _shared(evaluation: Evaluation, model: Path) -> str:
-    """Return as text what the recordings share with those that the model learned from."""
-    from ser_keras import audit
-    from ser_keras.evaluation import comparison
-
-    shared = evaluation.shared
-    if shared.report.test["near"] is None and (model / "split.csv").is_file():
-        places = [place for place in corpora.recall_places(model).values() if place.is_dir()]
-        where = "" if len(places) == 1 else " --data DIR (the folder of its corpus)"
-        folder = shlex.quote(str(files.short(model)))
-        console.say(
-            "Near-duplicates are not known: the cache has no fingerprints of the clips that the "
-            f"model learned from. Make them with: python -m ser_keras.audit {folder}{where}"
-        )
-    rows = [[noun, shared.share(kind)] for kind, noun in audit.KINDS.items()]
-    table = console.table(["what these clips share with those it learned from", ""], rows)
-    published = comparison(
-        evaluation.scores, evaluation.published, evaluation.corpus, evaluation.verdict
-    )
-    return f"{table}\nSo these are scores on {shared.measures}.\n\n{published}"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras import console, files
+from ser_keras import console, files, mel_scale
 from ser_keras.corpora.emotions import VOCABULARY
 from ser_keras.errors import SerKerasError
-from ser_keras.features import FeatureSpec, band_frequencies
+from ser_keras.features import FeatureSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +118,7 @@ def spectrogram(ax: Axes, frames: np.ndarray, spec: FeatureSpec, limits: tuple) 
     image = ax.imshow(frames.T, origin="lower", extent=extent, **look)
     ax.set_facecolor(NOTHING)
     if spec.kind != "mfcc":
-        bands = band_frequencies(spec)
+        bands = mel_scale.peaks(spec)
         ticks = [hz for hz in (250, 1_000, 2_000, 4_000, 8_000, 16_000) if hz <= 1.05 * bands[-1]]
         ax.set_yticks(np.interp(ticks, bands, range(n_features)), [f"{hz:,}" for hz in ticks])
     plain(ax)

@@ -7,7 +7,7 @@ import pytest
 from ser_keras import bundle, recipes, runs, splits
 from ser_keras.cli import ledger, train
 from ser_keras.errors import Skipped
-from ser_keras.ledger import LEDGER, sweep
+from ser_keras.ledger import LEDGER, release, sweep
 from ser_keras.ledger.sweep import Sweep
 from ser_keras.runs import RunKey
 from tests.ledger.made import made
@@ -203,3 +203,26 @@ def test_a_folder_to_compare_that_is_not_there_is_one_sentence(tmp_path, capsys)
         ledger.main(["compare", str(tmp_path / "none")])
     assert stop.value.code == 1
     assert "no such folder. Name a folder of runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("general", ("general", "aesdd+ased+ravdess+savee+tess", "whole-corpus")),
+        ("tess", ("attention-tess", "tess", "speaker")),
+    ],
+)
+def test_a_shipped_model_is_refreshed_by_its_runs_on_new_speakers(name, row, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(release, "refresh", lambda *arguments: calls.append(arguments))
+    ledger.main(["release", name, "--refresh", "--data", str(tmp_path), "--cache", "cache"])
+    ((asked, folder, data, _),) = calls
+    assert tuple(asked.key) == row
+    assert (folder.name, data) == (name, tmp_path)
+
+
+def test_a_model_that_does_not_ship_is_not_refreshed(capsys):
+    with pytest.raises(SystemExit) as stop:
+        ledger.main(["release", "nothing", "--refresh"])
+    assert stop.value.code == 1
+    assert "nothing: no such model. Choose one of general, tess." in capsys.readouterr().err

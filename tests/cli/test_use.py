@@ -107,8 +107,8 @@ def constant_model(monkeypatch):
 
     stream = Bundle.stream
 
-    def constant(self, recordings):
-        for result in stream(self, recordings):
+    def constant(self, recordings, **windows):
+        for result in stream(self, recordings, **windows):
             yield dataclasses.replace(result, label="sad")
 
     monkeypatch.setattr(Bundle, "stream", constant)
@@ -278,7 +278,7 @@ def test_wrong_arguments_are_one_sentence(argv, words, tiny_run, tmp_path, capsy
 
 def test_a_longer_recording_says_what_the_model_heard(tiny_run, tmp_path, voice, capsys):
     soundfile.write(tmp_path / "long.wav", voice(200, 10.0), 22_050)
-    run([tmp_path / "long.wav"], tiny_run, tmp_path)
+    run([tmp_path / "long.wav", "--whole"], tiny_run, tmp_path)
     assert "10.0 s long; the model hears only this part" in capsys.readouterr().out
 
 

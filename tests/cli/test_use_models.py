@@ -113,7 +113,7 @@ def test_a_model_of_synthetic_speech_that_is_named_says_so_in_every_row(
 def test_the_remark_on_synthetic_speech_comes_after_other_remarks(trained, tmp_path, voice, run):
     folder = trained(synthetic=True)
     soundfile.write(tmp_path / "long.wav", voice(200, 5.0), 22_050)
-    _, text, _ = run(tmp_path / "long.wav", "--model", folder, "--format", "csv")
+    _, text, _ = run(tmp_path / "long.wav", "--whole", "--model", folder, "--format", "csv")
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["note"].startswith("5.0 s long; ")
     assert row["note"].endswith(f"; {NOTE}")
@@ -179,8 +179,8 @@ def test_a_shipped_model_that_gives_one_label_is_not_to_be_trained_again(
 ):
     stream = bundle.Bundle.stream
 
-    def constant(self, recordings):
-        for result in stream(self, recordings):
+    def constant(self, recordings, **windows):
+        for result in stream(self, recordings, **windows):
             object.__setattr__(result, "label", "sad")
             yield result
 
