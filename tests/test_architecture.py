@@ -13,23 +13,31 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # each may import what stands before it, and nothing behind it
 ORDER = (
-    "errors plain console files seeding audio tensors models functionals features batches cache "
-    "corpora augment layers recipes splits leakage audit engines trial adaptation calibration "
-    "recordings prediction manifest bundle metrics baselines losses jax_epoch checkpoint training "
-    "pictures evaluation runs ledger cli"
+    "errors plain console files seeding audio tensors models functionals mel_scale features "
+    "speech batches cache corpora augment layers recipes splits leakage audit engines trial "
+    "adaptation calibration reliability recordings windows voices prediction segments manifest "
+    "integrity bundle metrics baselines losses jax_epoch checkpoint training pictures evaluation "
+    "formats archives stress runs ledger page cli"
 ).split()
 LIGHT = (
-    "errors plain files console audio tensors models functionals features batches corpora engines "
-    "trial adaptation calibration recordings prediction manifest bundle cli.use"
+    "errors plain files console audio tensors models functionals mel_scale features speech "
+    "batches corpora engines trial adaptation calibration reliability recordings windows "
+    "prediction segments manifest integrity bundle formats cli.use cli.labelling"
 ).split()
 HEAVY = (
-    "soundfile soxr scipy joblib pandas sklearn matplotlib PIL keras tensorflow librosa tqdm"
+    "soundfile soxr scipy joblib pandas sklearn matplotlib PIL "
+    "keras tensorflow librosa tqdm pyarrow av sounddevice"
 ).split()
 OWNERS = {  # who may import what, wherever in the file, and why
     "matplotlib": {"pictures": "the only drawer"},
     "PIL": {"pictures": "writes pictures with few colours"},
-    "soundfile": {"audio": "the only opener of sound"},
-    "soxr": {"audio": "resamples what it opens"},
+    "soxr": {"audio": "resamples what it opens", "speech": "resamples a stream for earshot"},
+    "av": {"audio": "opens what libsndfile does not know"},
+    "sounddevice": {"audio": "opens the microphone"},
+    "soundfile": {
+        "audio": "the only opener of sound",
+        "stress": "codes a recording in memory, as MP3 and Opus do",
+    },
     "tensorflow": {
         "training": "reproducible operations, and the name of the GPU",
         "augment": "the only home that the legacy ImageDataGenerator has left",
@@ -58,9 +66,10 @@ OWNERS = {  # who may import what, wherever in the file, and why
     },
     "tqdm": {"console": "the only printer"},
     "filelock": {"files": "the only writer"},
-    "librosa": {"augment": "pitch shift and time stretch"},
+    "librosa": {"augment": "pitch shift and time stretch", "stress": "cuts off silence"},
     "pooch": {"corpora": "downloads on request"},
     "opensmile": {"baselines": "functionals, where it is installed"},
+    "pyarrow": {"formats": "writes Parquet, where it is installed"},
     "optuna": {"ledger": "proposes the settings of a search, where it is installed"},
     "pickle": {"models": "the published weights, read once by an unpickler that knows four names"},
     "urllib": {},

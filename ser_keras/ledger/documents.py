@@ -7,14 +7,24 @@ is that of a table, or asks for one number: `uar RECIPE CORPUS PROTOCOL`, `accur
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ser_keras import files, models, pictures, recipes
+from ser_keras import files, models, pictures, recipes, stress
 from ser_keras.errors import SerKerasError
-from ser_keras.ledger import adapted, comparison, release, small_corpora, storage, tables
+from ser_keras.ledger import (
+    adapted,
+    comparison,
+    release,
+    reliability,
+    small_corpora,
+    storage,
+    tables,
+    voices,
+)
 from ser_keras.ledger.rows import Row, grouped
 from ser_keras.runs import Run
 from ser_keras.splits import PROTOCOLS
@@ -60,6 +70,11 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
     """
     rows = grouped(runs)
     by_name = {" ".join(row.key): row for row in rows}
+    measured = functools.cache(lambda: reliability.measured(reliability.chosen(rows)))
+
+    def unanswered(system: str = "") -> list[list[reliability.Held]]:
+        return [own for own in measured() if system in ("", own[0].system)]
+
     blocks = {
         "published": lambda: (
             tables.published(_published(rows)).without("protocol", "chosen on").markdown()
@@ -84,6 +99,16 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
             f"![{title}](pictures/{_grid_name(own)})" for title, own in _grids(rows).items()
         ),
         "card-general": lambda: release.card(by_name[f"general {_ALL} whole-corpus"]).markdown(),
+        "stress-general": lambda: stress.short(stress.read("general")),
+        "stress-tess": lambda: stress.short(stress.read("tess")),
+        "card-general-reliability": lambda: reliability.table(unanswered("general")).markdown(),
+        "card-general-sets": lambda: reliability.sets(unanswered("general")).markdown(),
+        "card-tess-reliability": lambda: reliability.table(
+            reliability.measured([by_name["attention-tess tess speaker"]])
+        ).markdown(),
+        "reliability": lambda: reliability.table(unanswered()).markdown(),
+        "reliability-sets": lambda: reliability.sets(unanswered()).markdown(),
+        "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }
     numbers = {
@@ -109,10 +134,11 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
 
 
 def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
-    """Draw the ladders, the comparison, and what each system makes of unseen speakers and texts.
+    """Draw the ladders, the comparison, unanswered clips, and unseen speakers and texts.
 
     `ladder.png` shows the published systems, `ladder-all.png` the corrected ones as well;
-    `comparison.png` shows all kinds of systems on voices that they have not heard. The grids of
+    `comparison.png` shows all kinds of systems on voices that they have not heard, and
+    `coverage.png` what is gained by leaving clips unanswered. The grids of
     speakers and texts are drawn where a protocol was run that keeps speakers or texts apart.
     Systems of which nothing was published are in the comparison alone.
 
@@ -137,6 +163,12 @@ def draw(folder: Path = storage.LEDGER, out: Path = PICTURES) -> list[Path]:
         paths.append(out / "comparison.png")
         levels, title = comparison.chance_levels(rows), "Ways to recognise emotion in new voices"
         pictures.comparison(measured, levels, comparison.ADAPTED, paths[-1], title)
+    answering = reliability.chosen(rows)
+    if answering:
+        paths.append(out / "coverage.png")
+        title = "What is right when the least sure clips are left unanswered"
+        curves = reliability.curves(reliability.measured(answering))
+        pictures.coverage(curves, paths[-1], title)
     for title, own in _grids(rows).items():
         paths.append(out / _grid_name(own))
         rungs = [_rung(row) for row in own]

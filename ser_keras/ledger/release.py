@@ -2,14 +2,14 @@
 
 `general` learns from all corpora of its recipe, so no clip is left to score it on. Its figures are
 those of its row under `whole-corpus`, five runs that each left one corpus out; its temperature and
-its arousal are fitted to what these runs said of the corpora that they had not heard.
+its arousal are fitted to what these runs said of the corpora that they had not heard, and so is the
+margin from which its labels count.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ser_keras import (
+    adaptation,
     bundle,
     calibration,
     console,
@@ -27,10 +28,12 @@ from ser_keras import (
     metrics,
     models,
     recipes,
+    reliability,
     splits,
     training,
 )
 from ser_keras.cache import FeatureStore
+from ser_keras.corpora import sex
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import storage
 from ser_keras.ledger.library import Library
@@ -40,6 +43,7 @@ from ser_keras.prediction import Pipeline
 from ser_keras.runs import Headline, Run, classes, provenance
 
 PROTOCOL = "whole-corpus"
+NEW_SPEAKERS = "speaker"  # the protocol that measures a model of a single corpus
 AROUSED = ("happy", "angry", "fearful", "surprised")
 CALM = ("neutral", "sad")  # disgust is neither
 _MODELS = ("model.tflite", "weights.safetensors")
@@ -47,10 +51,10 @@ _MODELS = ("model.tflite", "weights.safetensors")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LeftOut:
-    """What a run said of the clips of the corpus that it left out.
+    """What a run said of the clips of the corpus, or of the speakers, that it left out.
 
     Args:
-        corpus: Name of the corpus.
+        corpus: Name of the corpus of these clips.
         run: The run.
         labels: Emotions in the order of the classes.
         clips: A row for each test clip, with its path, speaker and emotion.
@@ -78,13 +82,13 @@ class LeftOut:
 
 
 def left_out(row: Row) -> list[LeftOut]:
-    """Return what the runs of a row under `whole-corpus` said, a corpus for each of its folds.
+    """Return what each run of a row said; under `whole-corpus` each has a corpus of its own.
 
     Raises:
         SerKerasError: A fold is missing.
     """
     if not row.is_whole:
-        problem = f"has runs of {row.coverage} of {PROTOCOL}"
+        problem = f"has runs of {row.coverage} of {row.key.protocol}"
         raise SerKerasError(" ".join(row.key), problem, "Make the others with the action run")
     parts = []
     for run in row.runs:
@@ -93,7 +97,11 @@ def left_out(row: Row) -> list[LeftOut]:
         columns = [name for name in clips if name.startswith("p_")]
         parts.append(
             LeftOut(
-                corpus=clips["path"].iloc[0].partition("/")[0],
+                corpus=(
+                    clips["path"].iloc[0].partition("/")[0]
+                    if "+" in row.key.corpus
+                    else row.key.corpus
+                ),
                 run=run,
                 labels=tuple(name.removeprefix("p_") for name in columns),
                 clips=clips,
@@ -103,18 +111,46 @@ def left_out(row: Row) -> list[LeftOut]:
     return parts
 
 
+def temperature(parts: list[LeftOut]) -> float:
+    """Return the temperature that fits corpora left out; each weighs the same."""
+    weights = np.concatenate([np.full(len(p.clips), 1 / len(p.clips)) for p in parts])
+    probabilities = np.concatenate([part.probabilities for part in parts])
+    return calibration.temperature(
+        probabilities, np.concatenate([part.truth for part in parts]), weights
+    )
+
+
 def calibrated(parts: list[LeftOut]) -> tuple[float, calibration.Arousal]:
     """Return the temperature and the arousal that fit corpora left out; each weighs the same."""
     probabilities = np.concatenate([part.probabilities for part in parts])
-    truth = np.concatenate([part.truth for part in parts])
-    weights = np.concatenate([np.full(len(p.clips), 1 / len(p.clips)) for p in parts])
-    temperature = calibration.temperature(probabilities, truth, weights)
+    fitted = temperature(parts)
     plain = calibration.Arousal(AROUSED)
-    scores = plain.log_odds(calibration.sharpen(probabilities, temperature), parts[0].labels)
+    scores = plain.log_odds(calibration.sharpen(probabilities, fitted), parts[0].labels)
     aroused = np.concatenate([part.aroused for part in parts])
     known = ~np.isnan(aroused)
     slope, offset = calibration.logistic(scores[known], aroused[known] == 1)
-    return temperature, calibration.Arousal(AROUSED, slope, offset)
+    return fitted, calibration.Arousal(AROUSED, slope, offset)
+
+
+def answers(parts: list[LeftOut], temperatures: list[float]) -> reliability.Answers:
+    """Return when a label counts, and the limits of sets, by speakers that were left out.
+
+    Args:
+        parts: What the runs said of clips that they left out.
+        temperatures: Temperature for each part, which its clips have no share in.
+    """
+    pairs = zip(parts, temperatures, strict=True)
+    return reliability.measure(
+        np.concatenate([calibration.sharpen(part.probabilities, t) for part, t in pairs]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.corpus + "/" + part.clips["speaker"].to_numpy(str) for part in parts]),
+        np.concatenate([np.full(len(part.clips), part.corpus) for part in parts]),
+    )
+
+
+def temperatures(parts: list[LeftOut]) -> list[float]:
+    """Return for each corpus the temperature that fits the others."""
+    return [temperature([other for other in parts if other is not part]) for part in parts]
 
 
 def card(row: Row) -> Table:
@@ -128,8 +164,8 @@ def card(row: Row) -> Table:
     parts = left_out(row)
     cells = []
     for part in parts:
-        temperature, arousal = calibrated([p for p in parts if p is not part])
-        probabilities = calibration.sharpen(part.probabilities, temperature)
+        fitted, arousal = calibrated([p for p in parts if p is not part])
+        probabilities = calibration.sharpen(part.probabilities, fitted)
         predicted, truth = part.probabilities.argmax(axis=1), part.truth
         right, sure = predicted == truth, probabilities.max(axis=1)
         speakers = part.clips["speaker"].to_numpy(str)
@@ -187,23 +223,6 @@ def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
     return float(roc_auc_score(truth, scores))
 
 
-def sex(corpus: str, path: str) -> str:
-    """Return "woman" or "man" where corpus and file name tell it, else "".
-
-    Example:
-        >>> sex("ravdess", "ravdess/Actor_12/03-01-05-02-01-01-12.ogg")
-        'woman'
-    """
-    if corpus in ("tess", "savee"):
-        return {"tess": "woman", "savee": "man"}[corpus]
-    numbers = re.findall(r"\d+", Path(path).stem)
-    if corpus == "ravdess":
-        return "man" if int(numbers[-1]) % 2 else "woman"
-    if corpus == "ased":
-        return {"01": "woman", "02": "man"}.get(numbers[-2], "")
-    return ""
-
-
 def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED) -> bundle.Bundle:
     """Train `general` on all of its corpora and put it where the package finds it.
 
@@ -217,7 +236,7 @@ def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED)
         SerKerasError: A corpus is missing, or a run of the row.
     """
     parts = left_out(row)
-    temperature, arousal = calibrated(parts)
+    fitted_temperature, arousal = calibrated(parts)
     recipe = recipes.get(row.key.recipe)
     index = Library(data, data, cache).index(row.key.corpus)
     recipe, index = classes.adapted(recipe, index)
@@ -228,16 +247,11 @@ def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED)
     paths = [index.locate(path) for path in split.table["path"]]
     store.fill(paths, list(split.table["content"]), strict=True, title="features")
     contents = sorted(split.table["content"])
-    truth, probabilities, voices = [], [], []
-    for part in parts:
-        truth.append(part.truth)
-        probabilities.append(part.probabilities)
-        voices.append(part.corpus + "/" + part.clips["speaker"])
     heard = metrics.score(
-        np.concatenate(truth),
-        np.concatenate(probabilities),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
         recipe.emotions,
-        groups=pd.concat(voices),
+        groups=pd.concat([part.corpus + "/" + part.clips["speaker"] for part in parts]),
     )
     with tempfile.TemporaryDirectory() as scratch:
         fitted = training.fit(recipe, split, store, seed=0, folder=Path(scratch))
@@ -247,7 +261,7 @@ def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED)
             batch=recipe.batch,
             normalization=fitted.normalization,
             engine=engines.KerasEngine(fitted.network),
-            temperature=round(temperature, 4),
+            temperature=round(fitted_temperature, 4),
             arousal=dataclasses.replace(
                 arousal, slope=round(arousal.slope, 4), offset=round(arousal.offset, 4)
             ),
@@ -274,7 +288,78 @@ def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED)
             figures={"validation": headline, "test": headline},
             synthetic=index.synthetic,
         )
-        return ship(Path(scratch) / "general", out / models.GENERAL)
+        ship(Path(scratch) / "general", out / models.GENERAL)
+    return refresh(row, out / models.GENERAL, data, cache)
+
+
+def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
+    """Write the manifest of a shipped model anew: its reliability, and the notes of its recipe.
+
+    Nothing is trained, and every other entry stays as it is. The label counts by what the runs of
+    the row said of clips that they left out; the distance is that from the training clips.
+
+    Args:
+        row: Its row under `whole-corpus`, or under `speaker` for a model of a single corpus.
+        folder: Folder of the model.
+        data: Folder above the corpora.
+        cache: Folder of their features.
+
+    Raises:
+        SerKerasError: A corpus or one of its clips is missing, or a run of the row.
+    """
+    parts = left_out(row)
+    pooled = row.key.protocol == PROTOCOL
+    plain = answers(parts, temperatures(parts) if pooled else [1.0] * len(parts))
+    shipped = bundle.load_bundle(folder)
+    pipeline, manifest = shipped.pipeline, bundle.verify(folder)
+    index = Library(data, data, cache).index(row.key.corpus)
+    recipe, index = classes.adapted(row.runs[0].key.load_recipe(), index)
+    clips = splits.make(index, NEW_SPEAKERS).table
+    clips = clips[clips["content"].isin(manifest["training_clips"])].sort_values("content")
+    if sorted(clips["content"]) != sorted(manifest["training_clips"]):
+        problem = f"has {len(clips)} of the {len(manifest['training_clips'])} training clips"
+        raise SerKerasError(data, problem, "Name the folder that the model was trained from")
+    store = FeatureStore(index.corpus, pipeline.features, cache)
+    paths = [index.locate(path) for path in clips["path"]]
+    store.fill(paths, list(clips["content"]), strict=True, title="features")
+    frames = [store[content] for content in clips["content"]]
+    speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
+    homes = clips["corpus"].to_numpy(str)
+    signed_root = pipeline.batch.signed_root
+    known = reliability.Reliability(
+        plain=plain,
+        distance=reliability.distance(frames, speakers, homes, signed_root),
+        usual=usual(pipeline, frames, speakers) if pipeline.batch.fit == "mean" else None,
+    )
+    content = {
+        **manifest,
+        "recipe": {**manifest["recipe"], "notes": recipe.to_json()["notes"]},
+        "reliability": known.to_json(),
+    }
+    files.write_json(folder / models.MANIFEST, content)
+    console.say(f"Written: {files.short(folder / models.MANIFEST)}.")
+    return bundle.load_bundle(folder)
+
+
+def usual(pipeline: Pipeline, frames: list[np.ndarray], speakers: np.ndarray) -> float:
+    """Return the median `adaptation.variety` of training speakers.
+
+    Args:
+        pipeline: Model, unadapted.
+        frames: Features of the training clips, (1, n_features) each.
+        speakers: Speaker of each clip, (clips,).
+    """
+    probabilities = pipeline.probabilities(frames)
+    varieties = []
+    for speaker in np.unique(speakers):
+        own = np.flatnonzero(speakers == speaker)
+        vectors = [frames[i] for i in own]
+        if len(own) > 1:
+            own_probabilities, batch = probabilities[own], pipeline.batch
+            varieties.append(
+                adaptation.variety(vectors, pipeline.normalization, batch, own_probabilities)
+            )
+    return round(float(np.median(varieties)), 4)
 
 
 def ship(run: Path, folder: Path) -> bundle.Bundle:

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import bundle
+from ser_keras import bundle, files
 from ser_keras.errors import SerKerasError
-from ser_keras.ledger import release, rows
+from ser_keras.ledger import Row, release, rows
 from ser_keras.ledger.release import LeftOut
 
 LABELS = ("neutral", "happy", "sad", "angry", "fearful", "surprised")
@@ -46,20 +46,6 @@ def test_disgust_is_neither_aroused_nor_calm():
     assert np.isnan(aroused[2])
 
 
-@pytest.mark.parametrize(
-    ("corpus", "path", "sex"),
-    [
-        ("ravdess", "ravdess/Actor_01/03-01-05-02-01-01-01.ogg", "man"),
-        ("ased", "ased/03Happy/h3-01-01-02-08.ogg", "man"),
-        ("ased", "ased/04Sad/S4-04-02-01-29.ogg", "woman"),
-        ("tess", "tess/OAF_Sad/OAF_back_sad.flac", "woman"),
-        ("aesdd", "aesdd/anger/a01 (1).ogg", ""),
-    ],
-)
-def test_the_sex_of_a_voice_is_read_from_names_that_tell_it(corpus, path, sex):
-    assert release.sex(corpus, path) == sex
-
-
 def test_a_model_is_shipped_without_its_keras_file_and_labels_alike(tiny_run, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(tiny_run.folder, run)
@@ -77,3 +63,56 @@ def test_a_row_that_lacks_a_corpus_calibrates_nothing():
     row = dataclasses.replace(row, runs=row.runs[:1])
     with pytest.raises(SerKerasError, match="Make the others with the action run"):
         release.left_out(row)
+
+
+def test_labels_count_from_a_margin_that_other_corpora_set():
+    parts = [part("ravdess", 0.97), part("tess", 0.6)]
+    temperatures = release.temperatures(parts)
+    assert temperatures == [release.calibrated([parts[i]])[0] for i in (1, 0)]
+    answers = release.answers(parts, temperatures)
+    assert answers.speakers == 8  # four names in each of two corpora
+    assert [coverage for coverage, _ in answers.limits] == [0.8]
+    assert 0.52 <= answers.answered <= 1
+
+
+def test_a_refreshed_model_knows_its_reliability_and_keeps_all_else(
+    tiny_run, tiny_tess, cache, tmp_path
+):
+    shipped = release.ship(tiny_run.folder, tmp_path / "model").folder
+    before = bundle.verify(shipped)
+    old = {**before, "recipe": {**before["recipe"], "notes": ["an old note"]}}
+    files.write_json(shipped / "bundle.json", old)
+    row = Row((tiny_run,))
+    known = release.refresh(row, shipped, tiny_tess.parent, cache).pipeline.reliability
+    after = bundle.verify(shipped)
+    assert {**after, "reliability": None} == {**before, "reliability": None}
+    part = release.left_out(row)[0]
+    assert known.plain.overall == pytest.approx(
+        (part.probabilities.argmax(axis=1) == part.truth).mean(), abs=0.1
+    )
+    assert len(known.distance.mean) == before["features"]["n_mfcc"]
+    assert known.usual is None  # a model of frames cannot be adapted
+
+
+def test_a_model_is_not_refreshed_from_other_clips(tiny_run, tiny_tess, cache, tmp_path):
+    shipped = release.ship(tiny_run.folder, tmp_path / "model").folder
+    content = bundle.verify(shipped)
+    files.write_json(
+        shipped / "bundle.json",
+        {**content, "training_clips": [*content["training_clips"][1:], "0" * 16]},
+    )
+    with pytest.raises(SerKerasError, match=r"of the \d+ training clips"):
+        release.refresh(Row((tiny_run,)), shipped, tiny_tess.parent, cache)
+
+
+def test_how_much_the_emotions_of_a_training_speaker_vary_is_the_median_over_speakers():
+    shipped = bundle.load_bundle("general").pipeline
+    rng = np.random.default_rng(0)
+    size = shipped.features.n_features
+    mean, std = np.array(shipped.normalization.mean), np.array(shipped.normalization.std)
+    rooted = [mean + std * rng.normal(size=(1, size)) for _ in range(8)]
+    frames = [(np.sign(row) * row**2).astype(np.float32) for row in rooted]
+    alone = [release.usual(shipped, frames[i : i + 4], np.full(4, "a")) for i in (0, 4)]
+    both = release.usual(shipped, frames, np.repeat(["a", "b"], 4))
+    assert both == pytest.approx(np.mean(alone), abs=1e-3)
+    assert min(alone) > 0

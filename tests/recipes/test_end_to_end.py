@@ -126,7 +126,14 @@ def index_of(tiny_index, voice, cache, data):
     return lambda recipe: corpora.pool([index(name) for name in recipe.corpora])
 
 
-@pytest.mark.parametrize("name", recipes.names())
+# each of these takes a quarter of a minute and differs from its neighbour in settings alone
+SLOW = {"adafnn-transformer-corrected", "attention-three-corpora-corrected"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in recipes.names()],
+)
 def test_a_recipe_trains_scores_and_predicts_from_its_bundle(
     name, index_of, data, cache, tmp_path, monkeypatch, capsys
 ):

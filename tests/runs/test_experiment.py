@@ -94,7 +94,7 @@ def test_another_seed_gives_another_test_side_and_other_weights(tiny_index, tiny
     assert first.hash != second.hash
 
 
-@pytest.mark.parametrize("stopped_in", [2, 4])
+@pytest.mark.parametrize("stopped_in", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
     tiny_index, tiny_run, cache, tmp_path, monkeypatch, stopped_in
 ):
