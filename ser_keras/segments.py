@@ -107,7 +107,10 @@ def _labelled(pipeline: Pipeline, stretches: Iterable[Stretch]) -> Iterator[Stre
         for stretch in held:
             n = len(stretch.windows)
             stretch.probabilities, rows = rows[:n], rows[n:]
-            stretch.notes = [pipeline.remark(each) for each in stretch.frames]
+            own = pipeline.adaptation.note if pipeline.adaptation else ""
+            remarks = map(pipeline.remark, stretch.frames)
+            stretch.notes = ["; ".join(filter(None, (own, remark))) for remark in remarks]
+            stretch.adapted_by = [pipeline.adaptation.recordings if pipeline.adaptation else 0] * n
             stretch.frames = []
             yield stretch
         held.clear()
@@ -175,7 +178,11 @@ def _labelled_by(
     for part, own in zip(parts, pipelines, strict=True):
         n = len(part.windows)
         part.probabilities, done = np.array(rows[done : done + n]), done + n
-        part.notes = [each.remark(row) for each, row in zip(own, part.frames, strict=True)]
+        remarks = [each.remark(row) for each, row in zip(own, part.frames, strict=True)]
+        adapted = [each.adaptation.note if each.adaptation else "" for each in own]
+        part.notes = [
+            "; ".join(filter(None, notes)) for notes in zip(adapted, remarks, strict=True)
+        ]
         part.adapted_by = [each.adaptation.recordings if each.adaptation else 0 for each in own]
         yield part
 

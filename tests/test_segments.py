@@ -210,8 +210,28 @@ def test_enrolment_counts_the_windows_of_other_recordings(encoder, voice):
     assert adapted.adaptation.recordings > 2
     (row,) = segments.predict(adapted, [voice(130, 1.0, 16_000)], 16_000)
     assert row.adapted_by == adapted.adaptation.recordings
+    long = [r for r in segments.predict(adapted, [other], 16_000) if r.label != NO_SPEECH]
+    assert {r.adapted_by for r in long} == {row.adapted_by}
+    assert all(r.note.startswith("adapted by") for r in long)
     with pytest.raises(SerKerasError, match="holds no speech"):
         segments.enrol(encoder, [np.zeros(32_000, np.float32)], 16_000)
+
+
+def test_recordings_that_vary_too_little_are_not_adapted_and_the_rows_say_so(encoder, voice):
+    class Wary:
+        usual = 1e6
+
+        def answers(self, probabilities, adapted):
+            return True
+
+        def note(self, frames):
+            return ""
+
+    wary = dataclasses.replace(encoder, reliability=Wary())
+    settings = Windows(adapt="file", window=2.0)
+    rows = list(segments.predict(wary, [voice(120, 8.0, 16_000)], 16_000, settings))
+    spoken = [row for row in rows if row.label != NO_SPEECH]
+    assert all(row.adapted_by == 0 and "vary too little" in row.note for row in spoken)
 
 
 @pytest.mark.parametrize("by", ["file", "all"])
@@ -220,6 +240,7 @@ def test_a_recording_can_be_adapted_to_itself(encoder, voice, by):
     rows = list(segments.predict(encoder, [long, long], 16_000, Windows(adapt=by, window=2.0)))
     spoken = [row for row in rows if row.label != NO_SPEECH]
     assert all(row.adapted_by > 1 for row in spoken)
+    assert all("this one among them" in row.note for row in spoken)
     assert {row.file for row in rows} == {"array 0", "array 1"}
 
 

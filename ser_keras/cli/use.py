@@ -216,6 +216,9 @@ def _use(arguments: argparse.Namespace) -> None:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
     scored = not arguments.unlabelled and bool(truth) and len(truth) == len(recordings)
+    if arguments.enrol and arguments.adapt != "none":
+        problem = "adapts the model already, to other recordings than those to label"
+        raise SerKerasError("--enrol", problem, "Leave out --adapt")
     if arguments.enrol:
         enrolled, _ = corpora.recordings(arguments.enrol)
         bundle = bundle.enrol(enrolled)

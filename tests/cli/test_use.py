@@ -326,3 +326,39 @@ def test_standard_output_is_clean_for_a_pipe(tiny_run, tmp_path, voice):
     assert header.startswith("file,start,end,label,p_angry")
     assert line.startswith(str(tmp_path / "a.wav"))
     assert done.stderr.startswith("Model: attention-tess on tess")
+
+
+def test_a_model_is_adapted_to_one_thing_alone(tiny_run, test_folder, tmp_path, capsys):
+    words = [test_folder, "--adapt", "file", "--unlabelled", "--enrol", test_folder]
+    with pytest.raises(SystemExit) as stop:
+        run(words, tiny_run, tmp_path)
+    assert stop.value.code == 1
+    assert "error: --enrol: adapts the model already" in capsys.readouterr().err
+
+
+def test_one_srt_of_several_recordings_needs_a_folder(tiny_run, test_folder, tmp_path, capsys):
+    words = [test_folder, "--unlabelled", "--format", "srt"]
+    with pytest.raises(SystemExit):
+        run(words, tiny_run, tmp_path)
+    assert "Name a folder with --save" in capsys.readouterr().err
+    run([*words, "--save", tmp_path / "subtitles"], tiny_run, tmp_path)
+    assert list((tmp_path / "subtitles").glob("*.srt"))
+
+
+def test_a_table_is_continued_where_it_stopped(tiny_run, test_folder, tmp_path, capsys):
+    words = [test_folder, "--unlabelled", "--resume", tmp_path / "out.csv"]
+    run(words, tiny_run, tmp_path)
+    before = (tmp_path / "out.csv").read_text()
+    run(words, tiny_run, tmp_path)
+    assert (tmp_path / "out.csv").read_text() == before
+    assert "recordings are labelled already" in capsys.readouterr().err
+
+
+def test_a_timeline_is_drawn_and_named(tiny_run, tmp_path, voice, capsys):
+    soundfile.write(tmp_path / "talk.wav", voice(200, 8.0), 22_050)
+    words = [tmp_path / "talk.wav", "--unlabelled", "--timeline", tmp_path / "talk.png"]
+    run([*words, "--top", "2"], tiny_run, tmp_path)
+    shown = capsys.readouterr()
+    assert (tmp_path / "talk.png").stat().st_size > 10_000
+    assert "Timeline: " in shown.err
+    assert "1." in shown.out
