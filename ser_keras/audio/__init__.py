@@ -7,9 +7,10 @@ outline of a waveform, and `microphone` gives live sound. A file that cannot be 
 that says why, in one sentence.
 """
 
+import importlib
+from typing import Any
+
 from ser_keras.audio.decoding import MAX_CHANNELS, RATES
-from ser_keras.audio.envelope import Envelope
-from ser_keras.audio.microphone import LOWEST_LEVEL, level, listen
 from ser_keras.audio.mixing import MAX_LEVEL, MIN_LEVEL
 from ser_keras.audio.reading import (
     MAX_SAMPLES,
@@ -24,7 +25,6 @@ from ser_keras.audio.reading import (
     read,
     squeeze,
 )
-from ser_keras.audio.sinc import resample_sinc
 from ser_keras.audio.streaming import Stream, stream
 from ser_keras.audio.walking import (
     MAX_DEPTH,
@@ -65,3 +65,17 @@ __all__ = [
     "stream",
     "walk",
 ]
+
+_LATE = {  # imported on first use, since labelling a file does without them
+    "Envelope": "envelope",
+    "LOWEST_LEVEL": "microphone",
+    "level": "microphone",
+    "listen": "microphone",
+    "resample_sinc": "sinc",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(importlib.import_module(f"{__name__}.{_LATE[name]}"), name)

@@ -16,6 +16,7 @@ from ser_keras.prediction import NO_SPEECH, Prediction
 from ser_keras.windows import Windows
 
 SYNTHETIC = "the model was trained on synthetic speech"
+SEVERAL = 10  # rows; from this number on the same label for all of them is worth a remark
 MANY = 50  # recordings; from this number on a progress bar is shown
 TIMELINES = files.RESULTS / "timelines"
 

@@ -16,8 +16,6 @@ from ser_keras.prediction import UNSURE, Prediction
 if TYPE_CHECKING:
     from ser_keras.evaluation import Evaluation
 
-SEVERAL = 10  # recordings; from this number on the same label for all of them is worth a remark
-
 
 def warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: bool) -> None:
     """Warn where all of many recordings got the same label, and say what to try.
@@ -28,7 +26,7 @@ def warn_of_one_label(bundle: Bundle, predictions: list[Prediction], scored: boo
         scored: Whether it is known that the recordings are of several emotions.
     """
     labels = {prediction.label for prediction in predictions}
-    if len(labels) > 1 or len(predictions) < SEVERAL or not labels <= set(bundle.labels):
+    if len(labels) > 1 or len(predictions) < labelling.SEVERAL or not labels <= set(bundle.labels):
         return
     from ser_keras.evaluation import advice  # late: labelling does without it
 

@@ -231,12 +231,13 @@ def _use(arguments: argparse.Namespace) -> None:
         labelling.show(bundle, labelling.timeline(bundle, recordings, arguments), arguments)
         return
     predictions = labelling.predictions(bundle, recordings, arguments, whole=scored)
-    from ser_keras.cli import scoring  # late: labelling hardly needs it
+    if scored or len(predictions) >= labelling.SEVERAL:
+        from ser_keras.cli import scoring  # late: labelling a few recordings does without it
 
-    if scored:
-        scoring.evaluate(bundle, predictions, truth, arguments)
-        return
-    scoring.warn_of_one_label(bundle, predictions, scored=False)
+        if scored:
+            scoring.evaluate(bundle, predictions, truth, arguments)
+            return
+        scoring.warn_of_one_label(bundle, predictions, scored=False)
     if truth:
         known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
         console.say(f"Only {known}, so the model is not scored.")

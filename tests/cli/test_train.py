@@ -213,6 +213,7 @@ def test_help_reads_like_a_manual_page(capsys):
     assert "examples:" in out
 
 
+@pytest.mark.slow  # a killed ledger run, which the default suite has, takes the same way
 def test_a_killed_process_loses_only_its_epoch(tiny_tess, cache, tmp_path):
     argv = [sys.executable, str(files.ROOT / "Emotion_Recognition.py"), *SETTINGS, "--epochs", "20"]
     argv += ["--data", str(tiny_tess), "--cache", str(cache), "--out", str(tmp_path / "run")]
