@@ -46,10 +46,11 @@ def predict(
     windows = windows or Windows()
     numbered = enumerate(recordings)
     if windows.whole:
+        _check(pipeline, windows)
         for row in pipeline.predict_numbered(numbered, sample_rate):
             yield _with_set(pipeline, windows, row)
         return
-    windows.lengths(pipeline.features)
+    _check(pipeline, windows)
     if windows.adapt == "all":
         yield from _adapted_to_all(pipeline, numbered, sample_rate, windows)
         return
@@ -82,6 +83,7 @@ def segments(
         watch: Function that gets each block of samples and its rate as it is read.
     """
     windows = windows or Windows()
+    _check(pipeline, windows)
     name = name_of(recording, position)
     try:
         with opened(recording, name, sample_rate, pipeline.features) as sound:
@@ -95,6 +97,28 @@ def segments(
             yield from _joined(pipeline, labelled, sound, name, windows)
     except SerKerasError as error:
         yield Refused(name, error.problem, error.remedy)
+
+
+def _check(pipeline: Pipeline, windows: Windows) -> None:
+    """Refuse what a model cannot do, before a recording is read that it has nothing to do with.
+
+    Raises:
+        SerKerasError: The windows do not suit the model, or it lacks what an option needs.
+    """
+    windows.lengths(pipeline.features)
+    kind = pipeline.features.kind
+    by_voice = windows.speakers or windows.adapt == "speaker"
+    if by_voice and not kind.startswith("speaker_encoder"):
+        option = "--speakers" if windows.speakers else "--adapt speaker"
+        problem = f"needs a model on the speaker encoder, and this one hears {kind}"
+        raise SerKerasError(option, problem, "Use --model general")
+    if windows.possible is None:
+        return
+    if pipeline.reliability is None:
+        problem = "needs what a model knows of its reliability, and this one has not measured it"
+        raise SerKerasError("--possible", problem, "Use --model general")
+    alike = np.full(len(pipeline.labels), 1 / len(pipeline.labels))
+    pipeline.reliability.possible(alike, pipeline.labels, windows.possible)
 
 
 def _labelled(pipeline: Pipeline, stretches: Iterable[Stretch]) -> Iterator[Stretch]:
@@ -122,15 +146,11 @@ def _labelled(pipeline: Pipeline, stretches: Iterable[Stretch]) -> Iterator[Stre
     yield from labelled()
 
 
-def _voices(pipeline: Pipeline, parts: Sequence[Stretch]) -> None:
+def _voices(parts: Sequence[Stretch]) -> None:
     """Give each window of a recording the letter of its voice."""
     from ser_keras import voices  # late: few need it
 
-    kind = pipeline.features.kind
     vectors = np.array([each[0, : voices.STATES] for part in parts for each in part.frames])
-    if not kind.startswith("speaker_encoder"):
-        problem = f"needs a model on the speaker encoder, and this one hears {kind}"
-        raise SerKerasError("--speakers", problem, "Use --model general")
     letters = iter(voices.letters(vectors) if len(vectors) else [])
     for part in parts:
         part.voices = [next(letters) for _ in part.windows]
@@ -140,8 +160,8 @@ def _pipelines(
     pipeline: Pipeline, parts: Sequence[Stretch], windows: Windows
 ) -> list[list[Pipeline]]:
     """Return the pipeline for each window of each stretch, adapted as `windows` says."""
-    if windows.speakers or windows.adapt == "speaker":
-        _voices(pipeline, parts)
+    if windows.adapt == "speaker" or (windows.speakers and windows.adapt != "all"):
+        _voices(parts)
     if windows.adapt == "none":
         return [[pipeline] * len(part.windows) for part in parts]
     from ser_keras import adaptation  # late: few need it
@@ -212,7 +232,7 @@ def _adapted_to_all(
             continue
         name, sound, own = item
         if windows.speakers:
-            _voices(pipeline, own)
+            _voices(own)
         labelled = _labelled_by(own, [next(pipelines) for _ in own])
         yield from _joined(pipeline, labelled, sound, name, windows)
 
@@ -321,13 +341,13 @@ def _with_set(
     pipeline: Pipeline, windows: Windows, row: Prediction | Refused
 ) -> Prediction | Refused:
     """Return a row with the set of labels that is asked for."""
-    if windows.possible is None or isinstance(row, Refused) or row.label == NO_SPEECH:
+    known = pipeline.reliability
+    if windows.possible is None or known is None:
         return row
-    if pipeline.reliability is None:
-        problem = "needs what a model knows of its reliability, and this one has not measured it"
-        raise SerKerasError("--possible", problem, "Train it again, or use --model general")
+    if isinstance(row, Refused) or row.label == NO_SPEECH:
+        return row
     values = np.array(list(row.probabilities.values()))
-    possible = pipeline.reliability.possible(values, pipeline.labels, windows.possible)
+    possible = known.possible(values, pipeline.labels, windows.possible)
     return replace(row, possible=possible)
 
 

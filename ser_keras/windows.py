@@ -17,7 +17,7 @@ from ser_keras.features import FeatureSpec, extract_many
 from ser_keras.recordings import Recording, as_file, is_file, name_of, samples_of
 
 WINDOW = 3.0  # seconds; about as long as the clips of the corpora
-OVERLAP = 1 / 4  # of a window with the next; a third takes an eighth more time
+OVERLAP = 1 / 4  # of a window with the next; a third makes an eighth more windows
 SHORT = 0.2  # seconds; no emotion is heard in less
 BY = ("none", "file", "speaker", "all")
 _LONGEST = 30.0  # seconds of a stretch of speech; a longer one is taken in parts
@@ -198,7 +198,7 @@ def stretches(
                 part = block[start : start + _PIECE * rate]
                 yield part, detector(part)
 
-    # one thread reads while another labels: without it three hours took a fifth longer
+    # one thread reads while others label: three hours took tess 11.4 s, and 12.3 s without it
     reader = ThreadPoolExecutor(1)
     with _one_blas_thread(), ThreadPoolExecutor(engines.cores()) as executor, reader:
         pieces = heard()

@@ -178,6 +178,14 @@ def test_an_unsure_model_says_so_and_shows_its_probabilities(bundle, sound):
     assert all(max(r.probabilities.values()) > 0 for r in rows if r.label == UNSURE)
 
 
+def test_what_a_model_cannot_do_is_no_fault_of_a_recording(bundle, sound):
+    with pytest.raises(SerKerasError, match=r"--possible.*has not measured it"):
+        rows_of(bundle, sound, possible=0.9)
+    framed = dataclasses.replace(bundle.pipeline, features=FeatureSpec(kind="mfcc"))
+    with pytest.raises(SerKerasError, match=r"--speakers.*needs a model on the speaker encoder"):
+        list(segments.predict(framed, [sound], RATE, Windows(speakers=True)))
+
+
 def test_watching_shows_every_sample_once(bundle, sound):
     seen = []
     rows = segments.segments(

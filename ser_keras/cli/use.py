@@ -216,6 +216,11 @@ def _use(arguments: argparse.Namespace) -> None:
         truth = _test_clips(bundle, arguments.data)
         recordings = list(truth)
     scored = not arguments.unlabelled and bool(truth) and len(truth) == len(recordings)
+    if scored and (
+        arguments.window or arguments.hop or arguments.speakers or arguments.adapt != "none"
+    ):
+        console.say("An emotion is known of whole recordings alone, so their parts are not scored.")
+        scored, truth = False, {}
     if arguments.enrol and arguments.adapt != "none":
         problem = "adapts the model already, to other recordings than those to label"
         raise SerKerasError("--enrol", problem, "Leave out --adapt")

@@ -362,3 +362,10 @@ def test_a_timeline_is_drawn_and_named(tiny_run, tmp_path, voice, capsys):
     assert (tmp_path / "talk.png").stat().st_size > 10_000
     assert "Timeline: " in shown.err
     assert "1." in shown.out
+
+
+def test_parts_of_recordings_are_labelled_and_not_scored(tiny_run, test_folder, tmp_path, capsys):
+    run([test_folder, "--window", "0.5"], tiny_run, tmp_path)
+    shown = capsys.readouterr()
+    assert "so their parts are not scored" in shown.err
+    assert "UAR" not in shown.out
