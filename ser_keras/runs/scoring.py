@@ -37,7 +37,10 @@ class _Among:
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         probabilities = self.engine(inputs) * self.possible
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        totals = probabilities.sum(axis=1, keepdims=True)
+        # a network that is sure of an impossible emotion can give all possible ones exactly 0
+        alike = np.full_like(probabilities, 1 / self.possible.sum()) * self.possible
+        return np.divide(probabilities, totals, out=alike, where=totals > 0)
 
 
 def score(
