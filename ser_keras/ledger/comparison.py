@@ -199,7 +199,7 @@ def systems(rows: Iterable[Row]) -> Table:
         facts = (f"{frozen:,}", "VoxCeleb", "MIT, encoder Apache-2.0") if heard else ("", "", "MIT")
         table.append([way(name), name, trained, *facts])
     for model in LARGE_MODELS:
-        size = f"about {model.parameters:,}"
+        size = "" if model.parameters is None else f"about {model.parameters:,}"
         table.append([LARGE, model.name, "small network", size, model.data, model.licence])
     header = ("kind", "system", "parameters trained", "parameters frozen", "pretrained on")
     return Table((*header, "licence"), table)
