@@ -22,6 +22,7 @@ from ser_keras import (
     console,
     engines,
     files,
+    formats,
     integrity,
     models,
     plain,
@@ -34,7 +35,6 @@ from ser_keras.calibration import Arousal
 from ser_keras.engines import KERAS_FILE, MODELS, Engine, Inputs
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
-from ser_keras.manifest import FORMAT, FRESH, MAX_MODEL_BYTES
 from ser_keras.prediction import Pipeline, Prediction, row
 from ser_keras.recordings import Recording, listed
 from ser_keras.reliability import Reliability
@@ -200,12 +200,10 @@ class Bundle:
             else {"file": item.path, "adapted_by": 0, "note": item.reason}
             for item in results
         ]
-        measured = [f"p_{label}" for label in self.labels]
-        measured += ["arousal"] if self.pipeline.arousal else []
-        measured += ["speaker"] if settings.speakers else []
-        measured += ["possible"] if settings.possible else []
-        columns = ["file", "start", "end", "label", *measured, "adapted_by", "note"]
-        table = pd.DataFrame(rows, columns=columns).set_index(columns[:3])
+        further = {"arousal": bool(self.pipeline.arousal), "speaker": settings.speakers}
+        further["possible"] = settings.possible is not None
+        columns = formats.columns(self.labels, **further)
+        table = pd.DataFrame(rows, columns=columns).set_index(list(columns[:3]))
         table.attrs["skipped"] = skipped
         return table
 
@@ -277,8 +275,8 @@ def check_recipe(recipe: Recipe) -> None:
     build = partial(recipe.build, shapes, len(recipe.emotions), **recipe.model)
     weights = engines.describe(build, recipe.name, "Change it with --set")
     parameters = sum(math.prod(shape) for shape, _ in weights.values())
-    if 4 * parameters > MAX_MODEL_BYTES - _HEADER_BYTES:
-        most = (MAX_MODEL_BYTES - _HEADER_BYTES) // 4
+    if 4 * parameters > manifests.MAX_MODEL_BYTES - _HEADER_BYTES:
+        most = (manifests.MAX_MODEL_BYTES - _HEADER_BYTES) // 4
         problem = f"has {parameters:,} parameters, and a model may have {most:,}"
         raise SerKerasError(recipe.name, problem, "Make its layers smaller with --set")
 
@@ -318,7 +316,7 @@ def save(
         console.warn(str(error))
     for path in (folder / KERAS_FILE, folder / MODELS["light"], folder / MODELS["quantized"]):
         try:
-            content = plain.read_plain(path, MAX_MODEL_BYTES) if path.exists() else None
+            content = plain.read_plain(path, manifests.MAX_MODEL_BYTES) if path.exists() else None
             if content is not None and path.name != KERAS_FILE:
                 trial.inspect(path, content)
         except SerKerasError as error:  # what was trained is not lost by it
@@ -330,7 +328,7 @@ def save(
         if (folder / name).exists()
     }
     manifest = {
-        "format": FORMAT,
+        "format": manifests.FORMAT,
         **facts,
         "labels": list(pipeline.labels),
         "features": pipeline.features.to_json(),
@@ -387,16 +385,18 @@ def _check_engine(
 ) -> None:
     """Compare the network's inputs and outputs with the settings, using one silent clip."""
     if set(described) != set(engine.shapes):
-        raise SerKerasError(path, "takes other inputs than the manifest describes", FRESH)
+        raise SerKerasError(path, "takes other inputs than the manifest describes", manifests.FRESH)
     for name, shape in engine.shapes.items():
         if len(shape) != len(described[name]) or any(
             None not in (a, b) and a != b and a != -1
             for a, b in zip(shape, described[name], strict=True)
         ):
-            raise SerKerasError(path, f"its input {name} has another shape than described", FRESH)
+            raise SerKerasError(
+                path, f"its input {name} has another shape than described", manifests.FRESH
+            )
     output = engine(inputs)
     if output.shape != (1, n_labels):
         problem = f"gives an output of {output.shape}, and the manifest names {n_labels} emotions"
-        raise SerKerasError(path, problem, FRESH)
+        raise SerKerasError(path, problem, manifests.FRESH)
     if not np.isfinite(output).all():
-        raise SerKerasError(path, "its weights are not finite numbers", FRESH)
+        raise SerKerasError(path, "its weights are not finite numbers", manifests.FRESH)

@@ -15,14 +15,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     "errors plain console files seeding audio tensors models functionals mel_scale features "
     "speech batches cache corpora augment layers recipes splits leakage audit engines trial "
-    "adaptation calibration reliability recordings windows voices prediction segments manifest "
-    "integrity bundle metrics baselines losses jax_epoch checkpoint training pictures evaluation "
-    "formats archives stress runs ledger page cli"
+    "adaptation calibration reliability recordings windows voices prediction formats segments "
+    "manifest integrity bundle metrics baselines losses jax_epoch checkpoint training pictures "
+    "evaluation archives stress runs ledger page cli"
 ).split()
 LIGHT = (
     "errors plain files console audio tensors models functionals mel_scale features speech "
     "batches corpora engines trial adaptation calibration reliability recordings windows "
-    "prediction segments manifest integrity bundle formats cli.use cli.labelling"
+    "prediction formats segments manifest integrity bundle cli.use cli.labelling"
 ).split()
 HEAVY = (
     "soundfile soxr scipy joblib pandas sklearn matplotlib PIL "

@@ -89,7 +89,8 @@ def trained(tiny_run, monkeypatch):
 def test_a_file_that_is_too_large_is_left_out_and_the_weights_are_kept(
     trained, tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(bundle, "MAX_MODEL_BYTES", 20_000)  # less than the exported network has
+    limit = 20_000  # bytes, fewer than the exported network has
+    monkeypatch.setattr(bundle.manifests, "MAX_MODEL_BYTES", limit)
     saved = bundle.save(tmp_path, **trained)
     assert set(saved.manifest["models"]) == {"weights.safetensors"}
     assert not (tmp_path / "model.tflite").exists()
