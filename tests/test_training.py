@@ -223,7 +223,7 @@ def test_the_last_epoch_is_the_best_where_the_recipe_says_so(tiny_index, cache, 
     assert fitted.best_epoch == len(fitted.history) == 4  # patience never runs out
 
 
-def test_the_weights_of_an_epoch_are_the_averages_of_its_steps(fitted, monkeypatch):
+def test_the_weights_of_an_epoch_are_the_averages_of_its_steps(fitted):
     once = {"training.batch_size": "1000", "training.epochs": "2"}  # one step an epoch
     averaged = once | {"training.ema_momentum": "0.5"}
     plain, whole = fitted("plain", **once).history, fitted("whole", **averaged)
@@ -231,6 +231,13 @@ def test_the_weights_of_an_epoch_are_the_averages_of_its_steps(fitted, monkeypat
     losses = [row["val_loss"] for row in whole.history]
     assert losses[0] == pytest.approx(plain[0]["val_loss"], rel=1e-6)
     assert losses[1] != pytest.approx(plain[1]["val_loss"], rel=1e-6)
+
+
+@pytest.mark.slow
+def test_averages_of_weights_survive_an_interruption(fitted, monkeypatch):
+    averaged = {"training.batch_size": "1000", "training.epochs": "2"}
+    averaged["training.ema_momentum"] = "0.5"
+    whole = fitted("whole", **averaged)
     stop_interrupting = stop_in_epoch(2, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         fitted(**averaged)

@@ -48,7 +48,9 @@ def test_emotions_keep_the_order_of_the_vocabulary_and_others_follow(tiny_index,
     assert names == ["neutral", "sad", "angry", "fearful", "disgust", "surprised", "amused"]
 
 
-@pytest.mark.parametrize("n_emotions", [1, 2, 5, 6])
+@pytest.mark.parametrize(
+    "n_emotions", [1, 6, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5))]
+)
 def test_a_corpus_may_lack_emotions(tiny_index, tmp_path, drawn, n_emotions):
     emotions = sorted(set(tiny_index.table["emotion"]))[:n_emotions]
     index = changed(tiny_index, where=tiny_index.table["emotion"].isin(emotions))

@@ -126,8 +126,19 @@ def index_of(tiny_index, voice, cache, data):
     return lambda recipe: corpora.pool([index(name) for name in recipe.corpora])
 
 
-# each of these takes a quarter of a minute and differs from its neighbour in settings alone
-SLOW = {"adafnn-transformer-corrected", "attention-three-corpora-corrected", "fusion-pooled"}
+SLOW = {  # each takes long, and differs little from one that is always tried
+    "adafnn-transformer-corrected",
+    "attention-three-corpora-corrected",
+    "encoder-linear",  # test_encoder_linear.py and test_encoder_mlp.py try these five
+    "functionals-linear",
+    "fusion",
+    "fusion-pooled",
+    "encoder-mlp",
+    "functionals-mlp",
+    "mel-cnn-aesdd-artificial",
+    "mel-cnn-aesdd-artificial-corrected",
+    "mel-cnn-aesdd-variable-corrected",
+}
 
 
 @pytest.mark.parametrize(
