@@ -45,6 +45,17 @@ class Answers:
     speakers: int
     limits: tuple[tuple[float, float], ...] = ()
 
+    def to_json(self) -> dict:
+        """Return the values as they stand in a manifest."""
+        pairs = [{"coverage": coverage, "limit": limit} for coverage, limit in self.limits]
+        return {**vars(self), "limits": pairs}
+
+    @classmethod
+    def from_json(cls, value: dict) -> Answers:
+        """Return what `to_json` was taken from."""
+        pairs = tuple((pair["coverage"], pair["limit"]) for pair in value["limits"])
+        return cls(**{**value, "limits": pairs})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Distance:
@@ -165,8 +176,7 @@ class Reliability:
         value: dict[str, Any] = {}
         for name, answers in (("plain", self.plain), ("adapted", self.adapted)):
             if answers is not None:
-                pairs = [{"coverage": c, "limit": limit} for c, limit in answers.limits]
-                value[name] = {**vars(answers), "limits": pairs}
+                value[name] = answers.to_json()
         if self.distance is not None:
             own = vars(self.distance)
             value["distance"] = {**own, "mean": list(own["mean"]), "std": list(own["std"])}
@@ -178,8 +188,7 @@ class Reliability:
         parts: dict[str, Any] = dict(value)
         for name in ("plain", "adapted"):
             if name in value:
-                pairs = tuple((p["coverage"], p["limit"]) for p in value[name]["limits"])
-                parts[name] = Answers(**{**value[name], "limits": pairs})
+                parts[name] = Answers.from_json(value[name])
         if "distance" in value:
             own = value["distance"]
             lists = {"mean": tuple(own["mean"]), "std": tuple(own["std"])}

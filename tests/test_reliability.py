@@ -107,3 +107,8 @@ def test_what_is_known_is_the_same_after_json():
     known = Reliability(plain=reliability.measure(*clips(9)), distance=far, usual=2.5)
     assert Reliability.from_json(known.to_json()) == known
     assert Reliability.from_json({}) == Reliability()
+
+
+def test_answers_are_the_same_after_json():
+    answers = reliability.measure(*clips(9))
+    assert reliability.Answers.from_json(answers.to_json()) == answers

@@ -46,6 +46,7 @@ PROTOCOL = "whole-corpus"
 NEW_SPEAKERS = "speaker"  # the protocol that measures a model of a single corpus
 AROUSED = ("happy", "angry", "fearful", "surprised")
 CALM = ("neutral", "sad")  # disgust is neither
+RELIABILITY = files.RESULTS / "reliability.json"  # written by `adapted_reliability`
 _MODELS = ("model.tflite", "weights.safetensors")
 
 
@@ -296,7 +297,8 @@ def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
     """Write the manifest of a shipped model anew: its reliability, and the notes of its recipe.
 
     Nothing is trained, and every other entry stays as it is. The label counts by what the runs of
-    the row said of clips that they left out; the distance is that from the training clips.
+    the row said of clips that they left out; after adapting, by what `adapted_reliability` has
+    stored of them. The distance is that from the training clips.
 
     Args:
         row: Its row under `whole-corpus`, or under `speaker` for a model of a single corpus.
@@ -326,8 +328,11 @@ def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
     homes = clips["corpus"].to_numpy(str)
     signed_root = pipeline.batch.signed_root
+    stored = files.read_json(RELIABILITY) if RELIABILITY.exists() else {}
+    adapted = stored.get("answers", {}).get(" ".join(row.key))
     known = reliability.Reliability(
         plain=plain,
+        adapted=None if adapted is None else reliability.Answers.from_json(adapted),
         distance=reliability.distance(frames, speakers, homes, signed_root),
         usual=usual(pipeline, frames, speakers) if pipeline.batch.fit == "mean" else None,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from ser_keras import adaptation, metrics, seeding
 from ser_keras.prediction import Pipeline
 from ser_keras.runs.record import Headline, Run
 from ser_keras.splits import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DRAWS = 3  # of the recordings that a speaker is enrolled with
 ENROLLED = {"1 recording": 1, "3 recordings": 3}  # other recordings of the speaker, never scored
@@ -31,12 +35,9 @@ def scores(
 ) -> dict[str, Headline]:
     """Return the scores of the test clips by what the network was adapted to.
 
-    "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
-    which are not scored. They are drawn three times, and the clips of the three draws are scored
-    together, so that each clip counts up to three times. Intervals take that into account: they are
-    drawn by speaker, and where there are too few speakers by clip with all its draws. A speaker
-    with few clips is enrolled with no more than half of them. "speaker" adapts to all test clips of
-    each speaker and "corpus" to all of each corpus: the clips that are scored are among them.
+    The clips of all draws are scored together; see `predictions`. Intervals take into account that
+    a clip then counts several times: they are drawn by speaker, and where there are too few
+    speakers by clip with all its draws.
 
     Args:
         pipeline: The network as users will run it.
@@ -47,8 +48,45 @@ def scores(
         Headlines by "1 recording", "3 recordings", "speaker" and "corpus"; nothing where features
         are not one vector a clip, or a speaker is not known.
     """
-    clips = split.part("test").sort_values("content", ignore_index=True)  # paths may differ
-    batch = pipeline.batch
+    clips = ordered(split)
+    speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
+    truth = clips["emotion"].map(pipeline.labels.index).to_numpy(int)
+    contents = clips["content"].to_numpy(str)
+    drawn = speakers if len(np.unique(speakers)) >= metrics.MIN_SPEAKERS else contents
+    return {
+        name: Headline.of(
+            metrics.score(truth[rows], probabilities, pipeline.labels, groups=drawn[rows])
+        )
+        for name, (rows, probabilities) in predictions(pipeline, split, store).items()
+    }
+
+
+def ordered(split: Split) -> pd.DataFrame:
+    """Return the test clips in the order of their content, since paths may differ."""
+    return split.part("test").sort_values("content", ignore_index=True)
+
+
+def predictions(
+    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the probabilities of the test clips by what the network was adapted to.
+
+    "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
+    which are not scored. They are drawn three times, so that each clip stands there up to three
+    times. A speaker with few clips is enrolled with no more than half of them. "speaker" adapts to
+    all test clips of each speaker and "corpus" to all of each corpus: the clips that are scored are
+    among them.
+
+    Args:
+        pipeline: The network as users will run it.
+        split: Clips with their roles.
+        store: Frames of each clip by its content, float32 (frames, n_features).
+
+    Returns:
+        Rows of `ordered` and their probabilities, by "1 recording", "3 recordings", "speaker" and
+        "corpus"; nothing where features are not one vector a clip, or a speaker is not known.
+    """
+    clips, batch = ordered(split), pipeline.batch
     if (
         not pipeline.features.one_vector
         or (batch.fit, batch.normalize) != ("mean", "feature")
@@ -58,18 +96,7 @@ def scores(
     vectors = [store[content] for content in clips["content"]]
     corpora = clips["corpus"].to_numpy(str)
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
-    truth = clips["emotion"].map(pipeline.labels.index).to_numpy(int)
-
-    contents = clips["content"].to_numpy(str)
-    drawn = speakers if len(np.unique(speakers)) >= metrics.MIN_SPEAKERS else contents
-
-    def headline(rows: np.ndarray, probabilities: np.ndarray) -> Headline:
-        groups = drawn[rows]
-        return Headline.of(
-            metrics.score(truth[rows], probabilities, pipeline.labels, groups=groups)
-        )
-
-    headlines = {}
+    answers = {}
     for name, count in ENROLLED.items():
         scored, parts = [], []
         for draw, speaker in itertools.product(range(DRAWS), np.unique(speakers)):
@@ -80,7 +107,7 @@ def scores(
             voice = adaptation.enrol([vectors[i] for i in enrolled], pipeline.normalization, batch)
             scored.append(rest)
             parts.append(pipeline.adapted(voice).probabilities(vectors[i] for i in rest))
-        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
+        answers[name] = np.concatenate(scored), np.concatenate(parts)
     for name, groups in zip(ITSELF, (speakers, corpora), strict=True):
         adaptations = adaptation.adapt(
             vectors, pipeline.normalization, batch, "speaker", speakers=list(groups)
@@ -91,8 +118,8 @@ def scores(
             adapted = pipeline.adapted(adaptations[own[0]])
             scored.append(own)
             parts.append(adapted.probabilities(vectors[i] for i in own))
-        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
-    return headlines
+        answers[name] = np.concatenate(scored), np.concatenate(parts)
+    return answers
 
 
 def sentences(run: Run) -> list[str]:
