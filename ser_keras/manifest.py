@@ -13,6 +13,7 @@ from ser_keras import calibration, files, models
 from ser_keras.batches import BatchSpec, Normalization
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec
+from ser_keras.reliability.far import N_HEIGHT, has_functionals
 
 FORMAT = 2
 NAME = models.MANIFEST
@@ -34,7 +35,14 @@ _MAX_STATISTIC = 1e9  # means, and padding; features are decibels or coefficient
 # Entries, and settings of a batch, that are written only where they are used.
 _OPTIONAL = {field.name for field in dataclasses.fields(BatchSpec)} - BatchSpec().to_json().keys()
 _OPTIONAL |= {"arousal", "temperature", "merged", "reliability"}
-_OPTIONAL |= {"plain", "adapted", "distance", "usual"}  # what reliability may hold
+_OPTIONAL |= {
+    "plain",
+    "adapted",
+    "distance",
+    "bandwidth",
+    "height",
+    "usual",
+}  # what reliability may hold
 
 Rule = dict | list | Callable[[Any], bool]
 
@@ -81,10 +89,15 @@ def read(folder: Path) -> dict:
             raise SerKerasError(path, problem, FRESH)
     features = settings(path, manifest)[0]
     known = manifest.get("reliability", {})
-    far, n = known.get("distance", {}), features.n_features
+    far, n, high = known.get("distance", {}), features.n_features, known.get("height", {})
+    voice = {len(high[name]) for name in ("mean", "std", "weights") if high} - {N_HEIGHT}
+    unseen = not has_functionals(features) and not known.keys().isdisjoint({"bandwidth", "height"})
     lists = [known[name]["limits"] for name in ("plain", "adapted") if name in known]
-    if any(len({pair["coverage"] for pair in pairs}) < len(pairs) for pairs in lists) or any(
-        len(far[name]) != n for name in ("mean", "std") if far
+    if (
+        voice
+        or unseen
+        or any(len({pair["coverage"] for pair in pairs}) < len(pairs) for pairs in lists)
+        or any(len(far[name]) != n for name in ("mean", "std") if far)
     ):
         raise SerKerasError(path, "its reliability does not fit its features", FRESH)
     return manifest
@@ -352,6 +365,13 @@ _RULES: dict[str, Rule] = {
             "std": [_number(1 / _MAX_STATISTIC**2, _MAX_STATISTIC)],
             "limit": _number(0, _MAX_STATISTIC),
             "signed_root": _is_flag,
+        },
+        "bandwidth": {"limit": _number(-_MAX_STATISTIC, _MAX_STATISTIC)},
+        "height": {
+            "mean": [_number(-_MAX_STATISTIC, _MAX_STATISTIC)],
+            "std": [_number(1 / _MAX_STATISTIC**2, _MAX_STATISTIC)],
+            "weights": [_number(-_MAX_STATISTIC, _MAX_STATISTIC)],
+            "limit": _number(-_MAX_STATISTIC, _MAX_STATISTIC),
         },
         "usual": _number(0, _MAX_STATISTIC),
     },

@@ -171,7 +171,8 @@ class Pipeline:
             probabilities: Probabilities of the emotions, (classes,).
         """
         known = self.reliability
-        if known and not known.answers(probabilities, self.adaptation is not None):
+        adapted = self.adaptation is not None and self.adaptation.recordings > 0
+        if known and not known.answers(probabilities, adapted):
             return UNSURE
         return self.labels[int(np.argmax(probabilities))]
 
@@ -238,13 +239,17 @@ class Pipeline:
             sample_rate: Sample rate in Hz of the arrays that come without one.
             by: "corpus" or "speaker".
             speakers: Name of the speaker of each recording, for "speaker".
-            usual: `adaptation.variety` of a training speaker, or None to adapt every group.
+            usual: `adaptation.variety` of a training speaker; None for what the model's
+                `reliability` says. Groups that vary much less are not adapted; 0 adapts each.
             weights: How many recordings the training clips count as.
 
         Raises:
             SerKerasError: Names or features do not fit.
         """
         from ser_keras.adaptation import adapt
+
+        if usual is None and self.reliability is not None:
+            usual = self.reliability.usual
 
         items = [
             item for batch in self._batches(enumerate(recordings), sample_rate) for item in batch

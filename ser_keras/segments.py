@@ -347,7 +347,7 @@ def _with_set(
     if isinstance(row, Refused) or row.label == NO_SPEECH:
         return row
     values = np.array(list(row.probabilities.values()))
-    possible = known.possible(values, pipeline.labels, windows.possible)
+    possible = known.possible(values, pipeline.labels, windows.possible, row.adapted_by > 0)
     return replace(row, possible=possible)
 
 

@@ -11,7 +11,8 @@ from ser_keras.adaptation import Weights, adapt, enrol, reference, variety
 from ser_keras.batches import BatchSpec, Normalization, assemble
 from ser_keras.errors import SerKerasError
 from ser_keras.features import FeatureSpec
-from ser_keras.prediction import Pipeline, Refused
+from ser_keras.prediction import UNSURE, Pipeline, Refused
+from ser_keras.reliability import Answers, Reliability
 
 REFERENCE = Normalization("feature", (1.0, -2.0), (2.0, 0.5))
 BATCH = BatchSpec(fit="mean")
@@ -281,6 +282,28 @@ def test_recordings_that_vary_too_little_are_labelled_as_without_adaptation(pipe
     assert {(row.adapted_by, row.note) for row in rows} == {
         (0, "not adapted: 16 recordings vary too little")
     }
+
+
+def test_what_is_usual_for_the_model_guards_its_groups_unless_each_is_to_be_adapted(
+    pipeline, recordings
+):
+    wary = dataclasses.replace(pipeline, reliability=Reliability(usual=1e6))
+    rows = list(wary.predict_adapted(recordings, RATE, by="corpus"))
+    assert {row.adapted_by for row in rows} == {0}
+    rows = list(wary.predict_adapted(recordings, RATE, by="corpus", usual=0))
+    assert {row.adapted_by for row in rows} == {16}
+
+
+def test_a_label_counts_by_the_threshold_of_what_the_model_is(pipeline, recordings):
+    never = Answers(answer_from=1.0, answered=0.6, right=0.9, overall=0.8, speakers=3)
+    always = dataclasses.replace(never, answer_from=0.0)
+    known = dataclasses.replace(pipeline, reliability=Reliability(plain=always, adapted=never))
+    unsure = {
+        by: {row.label for row in known.enrol(recordings[:by], RATE).predict(recordings[8:], RATE)}
+        for by in (0, 4)
+    }
+    assert unsure[4] == {UNSURE}
+    assert UNSURE not in unsure[0]  # enrolled with nothing, it is not adapted
 
 
 def test_a_voice_is_not_adapted_twice_nor_frames_at_all(pipeline, recordings):

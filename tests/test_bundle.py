@@ -130,6 +130,7 @@ def test_reliability_is_saved_and_checked(trained, tmp_path):
     for changes, words in (
         ({"plain": {**saved.manifest["reliability"]["plain"], "answer_from": 2}}, "answer_from"),
         ({"distance": replace(far, mean=(0.0,)).__dict__}, "does not fit its features"),
+        ({"bandwidth": {"limit": -20}}, "does not fit its features"),  # no functionals show it
         ({"usual": "high"}, "usual has another form"),
         ({"surprise": 1}, "reliability has another form"),
     ):

@@ -17,6 +17,7 @@ from ser_keras import files, models, pictures, recipes, stress
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import (
     adapted,
+    adapted_reliability,
     comparison,
     release,
     reliability,
@@ -108,6 +109,18 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         ).markdown(),
         "reliability": lambda: reliability.table(unanswered()).markdown(),
         "reliability-sets": lambda: reliability.sets(unanswered()).markdown(),
+        "reliability-adapted": lambda: adapted_reliability.table(
+            adapted_reliability.read()
+        ).markdown(),
+        "reliability-adapted-sets": lambda: adapted_reliability.sets(
+            adapted_reliability.read()
+        ).markdown(),
+        "card-general-adapted": lambda: adapted_reliability.table(
+            adapted_reliability.read(), "general"
+        ).markdown(),
+        "card-general-adapted-sets": lambda: adapted_reliability.sets(
+            adapted_reliability.read(), "general"
+        ).markdown(),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }

@@ -14,37 +14,42 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ser_keras import (
-    adaptation,
+    audio,
     bundle,
     calibration,
     console,
     engines,
     files,
+    functionals,
     metrics,
     models,
     recipes,
     reliability,
+    seeding,
     splits,
     training,
 )
 from ser_keras.cache import FeatureStore
 from ser_keras.calibration import AROUSED
-from ser_keras.corpora import sex
+from ser_keras.corpora import Index, sex
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import storage
 from ser_keras.ledger.library import Library
 from ser_keras.ledger.rows import Row
 from ser_keras.ledger.tables import Table
 from ser_keras.prediction import Pipeline
-from ser_keras.runs import Headline, Run, classes, provenance
+from ser_keras.runs import Headline, Run, classes, measured, provenance
 
 PROTOCOL = "whole-corpus"
 NEW_SPEAKERS = "speaker"  # the protocol that measures a model of a single corpus
+COPIED = 60  # clips of each corpus that raised copies are made of
+RELIABILITY = files.RESULTS / "reliability.json"  # written by `adapted_reliability`
 _MODELS = ("model.tflite", "weights.safetensors")
 
 
@@ -285,7 +290,8 @@ def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
     """Write the manifest of a shipped model anew: its reliability, and the notes of its recipe.
 
     Nothing is trained, and every other entry stays as it is. The label counts by what the runs of
-    the row said of clips that they left out; the distance is that from the training clips.
+    the row said of clips that they left out; after adapting, by what `adapted_reliability` has
+    stored of them. The distance is that from the training clips.
 
     Args:
         row: Its row under `whole-corpus`, or under `speaker` for a model of a single corpus.
@@ -314,12 +320,17 @@ def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
     frames = [store[content] for content in clips["content"]]
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
     homes = clips["corpus"].to_numpy(str)
-    signed_root = pipeline.batch.signed_root
-    known = reliability.Reliability(
+    stored: Any = files.read_json(RELIABILITY) if RELIABILITY.exists() else {}
+    adapted = stored.get("answers", {}).get(" ".join(row.key))
+    known = dataclasses.replace(
+        measured.of_training(pipeline, frames, speakers, homes),
         plain=plain,
-        distance=reliability.distance(frames, speakers, homes, signed_root),
-        usual=usual(pipeline, frames, speakers) if pipeline.batch.fit == "mean" else None,
+        adapted=None if adapted is None else reliability.Answers.from_json(adapted),
     )
+    if known.bandwidth is not None:  # features that show formants, too
+        copies, copied = raised(index, clips, pipeline.features.sample_rate)
+        height = reliability.height(frames, speakers, homes, copies, copied)
+        known = dataclasses.replace(known, height=height)
     content = {
         **manifest,
         "recipe": {**manifest["recipe"], "notes": recipe.to_json()["notes"]},
@@ -330,25 +341,31 @@ def refresh(row: Row, folder: Path, data: Path, cache: Path) -> bundle.Bundle:
     return bundle.load_bundle(folder)
 
 
-def usual(pipeline: Pipeline, frames: list[np.ndarray], speakers: np.ndarray) -> float:
-    """Return the median `adaptation.variety` of training speakers.
+def raised(
+    index: Index, clips: pd.DataFrame, sample_rate: int
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return functionals of raised copies of some clips, and the number of the clip of each.
 
     Args:
-        pipeline: Model, unadapted.
-        frames: Features of the training clips, (1, n_features) each.
-        speakers: Speaker of each clip, (clips,).
+        index: Index of the corpora.
+        clips: Clips with the columns corpus, path and content, in the order that numbers count.
+        sample_rate: Sample rate in Hz.
     """
-    probabilities = pipeline.probabilities(frames)
-    varieties = []
-    for speaker in np.unique(speakers):
-        own = np.flatnonzero(speakers == speaker)
-        vectors = [frames[i] for i in own]
-        if len(own) > 1:
-            own_probabilities, batch = probabilities[own], pipeline.batch
-            varieties.append(
-                adaptation.variety(vectors, pipeline.normalization, batch, own_probabilities)
-            )
-    return round(float(np.median(varieties)), 4)
+    numbers: list[int] = []
+    for corpus in sorted(clips["corpus"].unique()):
+        own = np.flatnonzero(clips["corpus"] == corpus)
+        drawn = seeding.stream(0, "raised", corpus).permutation(own)
+        numbers += sorted(drawn[:COPIED].tolist())
+    copies = []
+    with console.progress(len(numbers), "raised copies") as bar:
+        for number in numbers:
+            samples = audio.read(index.locate(clips["path"].iloc[number]), sample_rate)
+            for times in reliability.RAISED:
+                rate = round(times * sample_rate)  # played faster, it is higher
+                high = audio.from_samples(samples, rate, sample_rate)
+                copies.append(functionals.vector(high))
+            bar.update(1)
+    return copies, np.repeat(numbers, len(reliability.RAISED))
 
 
 def ship(run: Path, folder: Path) -> bundle.Bundle:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ser_keras import calibration, pictures, reliability
 from ser_keras.ledger import release
+from ser_keras.ledger.release import LeftOut
 from ser_keras.ledger.rows import Row
 from ser_keras.ledger.tables import Table
 
@@ -62,22 +63,32 @@ def measured(rows: Iterable[Row]) -> list[list[Held]]:
     return list(systems.values())
 
 
-def held(row: Row) -> list[Held]:
+def held(
+    row: Row, judged: Sequence[LeftOut] = (), measured_by: Sequence[LeftOut] = ()
+) -> list[Held]:
     """Return what a row says of each corpus: that of its folds, or the ones left out.
 
     Only the first seed counts. Temperatures, thresholds and limits come from the other folds.
 
+    Args:
+        row: Row of runs.
+        judged: What its runs say after adapting, in the order of the folds, to be judged in place
+            of the plain answers.
+        measured_by: The same, from which thresholds and limits are taken; none for `judged`.
+
     Raises:
         SerKerasError: A fold is missing.
     """
-    first = Row(tuple(run for run in row.runs if run.key.seed == row.seeds[0]))
-    parts = release.left_out(first)
+    plain = release.left_out(first_seed(row))
+    judged = judged or plain
+    measured_by = measured_by or judged
     pooled = row.key.protocol == release.PROTOCOL
     by_corpus: dict[str, list[Held]] = {}
-    for part in parts:
-        others = [other for other in parts if other is not part]
-        temperatures = release.temperatures(others) if pooled else [1.0] * len(others)
-        temperature = release.temperature(others) if pooled else 1.0
+    for fold, part in enumerate(judged):
+        plain_others = [other for i, other in enumerate(plain) if i != fold]
+        others = [other for i, other in enumerate(measured_by) if i != fold]
+        temperatures = release.temperatures(plain_others) if pooled else [1.0] * len(others)
+        temperature = release.temperature(plain_others) if pooled else 1.0
         known = reliability.Reliability(plain=release.answers(others, temperatures))
         there = part.probabilities.max(axis=0) > 0  # emotions of the corpus
         labels = [label for label, is_there in zip(part.labels, there, strict=True) if is_there]
@@ -101,6 +112,11 @@ def held(row: Row) -> list[Held]:
             )
         )
     return [_joined(own) for own in by_corpus.values()]
+
+
+def first_seed(row: Row) -> Row:
+    """Return the runs of a row that have its first seed."""
+    return Row(tuple(run for run in row.runs if run.key.seed == row.seeds[0]))
 
 
 def table(systems: Iterable[Sequence[Held]]) -> Table:

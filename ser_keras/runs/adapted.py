@@ -52,12 +52,9 @@ class Adapted:
 def measure(pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]) -> Adapted:
     """Return the scores of the test clips by what the network was adapted to.
 
-    "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
-    which are not scored. They are drawn three times, and the clips of the three draws are scored
-    together, so that each clip counts up to three times. Intervals take that into account: they are
-    drawn by speaker, and where there are too few speakers by clip with all its draws. A speaker
-    with few clips is enrolled with no more than half of them. "speaker" adapts to all test clips of
-    each speaker and "corpus" to all of each corpus: the clips that are scored are among them.
+    The clips of all draws are scored together; see `predictions`. Intervals take into account that
+    a clip then counts several times: they are drawn by speaker, and where there are too few
+    speakers by clip with all its draws.
 
     Args:
         pipeline: The network as users will run it.
@@ -67,15 +64,10 @@ def measure(pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]) -
     Returns:
         The scores; none where features are not one vector a clip, or a speaker is not known.
     """
-    clips = split.part("test").sort_values("content", ignore_index=True)  # paths may differ
-    batch, labels = pipeline.batch, pipeline.labels
-    if (
-        not pipeline.features.one_vector
-        or (batch.fit, batch.normalize) != ("mean", "feature")
-        or clips["speaker"].isna().any()
-    ):
+    clips, labels = ordered(split), pipeline.labels
+    answers = predictions(pipeline, split, store)
+    if not answers:
         return Adapted()
-    answers = _answers(pipeline, clips, split.seed, store)
     corpora, contents = clips["corpus"].to_numpy(str), clips["content"].to_numpy(str)
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
     truth = clips["emotion"].map(labels.index).to_numpy(int)
@@ -103,26 +95,55 @@ def measure(pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]) -
     return Adapted(headlines(np.full(len(clips), True)), by_corpus, areas)
 
 
-def _answers(
-    pipeline: Pipeline, clips: pd.DataFrame, seed: int, store: Mapping[str, np.ndarray]
+def ordered(split: Split) -> pd.DataFrame:
+    """Return the test clips in the order of their content, since paths may differ."""
+    return split.part("test").sort_values("content", ignore_index=True)
+
+
+def predictions(
+    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return the numbers of the scored clips and their probabilities, plain and adapted."""
-    batch = pipeline.batch
+    """Return the probabilities of the test clips by what the network was adapted to.
+
+    "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
+    which are not scored. They are drawn three times, so that each clip stands there up to three
+    times. A speaker with few clips is enrolled with no more than half of them. "speaker" adapts to
+    all test clips of each speaker and "corpus" to all of each corpus: the clips that are scored are
+    among them.
+
+    Args:
+        pipeline: The network as users will run it.
+        split: Clips with their roles.
+        store: Frames of each clip by its content, float32 (frames, n_features).
+
+    Returns:
+        Rows of `ordered` and their probabilities, by "plain", "1 recording", "3 recordings",
+        "speaker" and "corpus"; nothing where features are not one vector a clip, or a speaker is
+        not known.
+    """
+    clips, batch = ordered(split), pipeline.batch
+    if (
+        not pipeline.features.one_vector
+        or (batch.fit, batch.normalize) != ("mean", "feature")
+        or clips["speaker"].isna().any()
+    ):
+        return {}
     vectors = [store[content] for content in clips["content"]]
+    corpora = clips["corpus"].to_numpy(str)
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
     answers = {"plain": (np.arange(len(clips)), pipeline.probabilities(vectors))}
     for name, count in ENROLLED.items():
         scored, parts = [], []
         for draw, speaker in itertools.product(range(DRAWS), np.unique(speakers)):
             own = np.flatnonzero(speakers == speaker)
-            own = seeding.stream(seed, "enrolment", draw, speaker).permutation(own)
+            own = seeding.stream(split.seed, "enrolment", draw, speaker).permutation(own)
             n_enrolled = min(count, len(own) // 2)
             enrolled, rest = own[:n_enrolled], own[n_enrolled:]
             voice = adaptation.enrol([vectors[i] for i in enrolled], pipeline.normalization, batch)
             scored.append(rest)
             parts.append(pipeline.adapted(voice).probabilities(vectors[i] for i in rest))
         answers[name] = np.concatenate(scored), np.concatenate(parts)
-    for name, groups in zip(ITSELF, (speakers, clips["corpus"].to_numpy(str)), strict=True):
+    for name, groups in zip(ITSELF, (speakers, corpora), strict=True):
         adaptations = adaptation.adapt(
             vectors, pipeline.normalization, batch, "speaker", speakers=list(groups)
         )

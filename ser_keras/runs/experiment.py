@@ -27,7 +27,7 @@ from ser_keras.cache import FeatureStore
 from ser_keras.errors import SerKerasError
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
-from ser_keras.runs import classes, evidence, provenance, scoring
+from ser_keras.runs import classes, evidence, measured, provenance, scoring
 from ser_keras.runs.evidence import Trained
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
@@ -168,6 +168,8 @@ def run(
         evidence.write_tables(trained, sealed, folder)
         with _pictures():
             evidence.draw(sealed, folder)
+        if corpora.is_own(index.corpus):  # published systems stay as they were published
+            measured.add(folder, recipe, split, store, pipeline, seed)
         sealed.write()
         files.remove(folder / training.CHECKPOINT)
         return sealed

@@ -49,7 +49,7 @@ def score(
     """Return what the code that users will run makes of the clips.
 
     That is the scores of validation and test, a row a clip, and the test scores adapted to voices.
-    Under a protocol of `own_emotions` the test clips are named among the emotions that they have.
+    The test clips are named by the pipeline of `for_test`.
     """
     import pandas as pd
 
@@ -57,9 +57,7 @@ def score(
     scores, tables = [], []
     for role in ("validation", "test"):
         table = split.part(role)
-        if role == "test" and splits.PROTOCOLS[split.protocol].own_emotions:
-            there = np.isin(pipeline.labels, table["emotion"].unique())
-            pipeline = dataclasses.replace(pipeline, engine=_Among(pipeline.engine, there))
+        pipeline = for_test(pipeline, split) if role == "test" else pipeline
         probabilities = pipeline.probabilities(store[content] for content in table["content"])
         truth = table["emotion"].map(number).to_numpy(dtype=int)
         voices = table["corpus"] + "/" + table["speaker"]  # <NA> where speakers are not known
@@ -70,6 +68,17 @@ def score(
         tables.append(table.assign(predicted=predicted, **columns))
     predictions = pd.concat(tables, ignore_index=True)
     return scores[0], scores[1], predictions, adapted.measure(pipeline, split, store)
+
+
+def for_test(pipeline: Pipeline, split: Split) -> Pipeline:
+    """Return the pipeline that names the test clips of a split.
+
+    Under a protocol of `own_emotions` it chooses among the emotions that they have.
+    """
+    if not splits.PROTOCOLS[split.protocol].own_emotions:
+        return pipeline
+    there = np.isin(pipeline.labels, split.part("test")["emotion"].unique())
+    return dataclasses.replace(pipeline, engine=_Among(pipeline.engine, there))
 
 
 def named_by_baselines(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ser_keras import bundle, files
+from ser_keras import audio, bundle, files, functionals, reliability
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import Row, release, rows
 from ser_keras.ledger.release import LeftOut
@@ -113,6 +113,18 @@ def test_a_refreshed_model_knows_its_reliability_and_keeps_all_else(
     assert known.usual is None  # a model of frames cannot be adapted
 
 
+def test_raised_copies_are_made_of_some_clips_of_each_corpus(tiny_index, monkeypatch):
+    monkeypatch.setattr(release, "COPIED", 2)
+    clips = tiny_index.clips.assign(corpus="tess")
+    copies, numbers = release.raised(tiny_index, clips, 22_050)
+    assert len(copies) == len(numbers) == 2 * len(reliability.RAISED)
+    pitch = [feature.name for feature in functionals.FEATURES].index("f0_p50")
+    for i, times in enumerate(reliability.RAISED):
+        samples = audio.read(tiny_index.locate(clips["path"].iloc[numbers[i]]), 22_050)
+        before = functionals.vector(samples)[0, pitch]
+        assert copies[i][0, pitch] - before == pytest.approx(12 * np.log2(times), abs=1)
+
+
 def test_a_model_is_not_refreshed_from_other_clips(tiny_run, tiny_tess, cache, tmp_path):
     shipped = release.ship(tiny_run.folder, tmp_path / "model").folder
     content = bundle.verify(shipped)
@@ -122,16 +134,3 @@ def test_a_model_is_not_refreshed_from_other_clips(tiny_run, tiny_tess, cache, t
     )
     with pytest.raises(SerKerasError, match=r"of the \d+ training clips"):
         release.refresh(Row((tiny_run,)), shipped, tiny_tess.parent, cache)
-
-
-def test_how_much_the_emotions_of_a_training_speaker_vary_is_the_median_over_speakers():
-    shipped = bundle.load_bundle("general").pipeline
-    rng = np.random.default_rng(0)
-    size = shipped.features.n_features
-    mean, std = np.array(shipped.normalization.mean), np.array(shipped.normalization.std)
-    rooted = [mean + std * rng.normal(size=(1, size)) for _ in range(8)]
-    frames = [(np.sign(row) * row**2).astype(np.float32) for row in rooted]
-    alone = [release.usual(shipped, frames[i : i + 4], np.full(4, "a")) for i in (0, 4)]
-    both = release.usual(shipped, frames, np.repeat(["a", "b"], 4))
-    assert both == pytest.approx(np.mean(alone), abs=1e-3)
-    assert min(alone) > 0

@@ -14,15 +14,48 @@ from typing import Any
 import numpy as np
 
 from ser_keras.errors import SerKerasError
+from ser_keras.reliability.far import (
+    DECIMALS,
+    FAR,
+    HIGH,
+    NARROW,
+    RAISED,
+    TINY,
+    Bandwidth,
+    Distance,
+    Height,
+    bandwidth,
+    distance,
+    height,
+    up,
+    weights,
+)
+
+__all__ = [
+    "COVERAGES",
+    "FAR",
+    "HIGH",
+    "NARROW",
+    "RAISED",
+    "Answers",
+    "Bandwidth",
+    "Distance",
+    "Height",
+    "Reliability",
+    "bandwidth",
+    "distance",
+    "height",
+    "margin",
+    "measure",
+    "needed",
+    "weights",
+]
+
 
 ENOUGH = 0.98  # accuracy on answered clips beyond which no further clip is left unanswered
 LEAST = 0.52  # share of the clips that is answered at least, a little above one half
 COVERAGES = (0.8, 0.9, 0.95)
-NEW_VOICES = 0.99  # share of the clips of new speakers that are not called far away
-FAR = "sounds unlike everything that the model learned from"
-_GROUPS = 8  # of speakers, each of which is left out once to see how far new speakers lie
-_DECIMALS = 4
-_TINY = 1e-9
+_FAR = {"distance": Distance, "bandwidth": Bandwidth, "height": Height}  # entry -> what it holds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,34 +78,16 @@ class Answers:
     speakers: int
     limits: tuple[tuple[float, float], ...] = ()
 
+    def to_json(self) -> dict:
+        """Return the values as they stand in a manifest."""
+        pairs = [{"coverage": coverage, "limit": limit} for coverage, limit in self.limits]
+        return {**vars(self), "limits": pairs}
 
-@dataclass(frozen=True, kw_only=True)
-class Distance:
-    """How far a recording lies from the clips that a model learned from.
-
-    The distance is the root mean square of the features' means over time, standardised by those of
-    the training clips.
-
-    Args:
-        mean: Mean of each feature's mean over time, (n_features,).
-        std: Standard deviation of the same between clips, (n_features,), all above zero.
-        limit: Distance within which 99 % of the clips of new speakers lie.
-        signed_root: Whether signed square roots of the means are taken first.
-    """
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    limit: float
-    signed_root: bool = False
-
-    def measure(self, frames: np.ndarray) -> float:
-        """Return the distance of a recording.
-
-        Args:
-            frames: Frames of the recording, (frames, n_features).
-        """
-        row = _time_means([frames], self.signed_root)
-        return float(_distances(row, np.array(self.mean), np.array(self.std))[0])
+    @classmethod
+    def from_json(cls, value: dict) -> Answers:
+        """Return what `to_json` was taken from."""
+        pairs = tuple((pair["coverage"], pair["limit"]) for pair in value["limits"])
+        return cls(**{**value, "limits": pairs})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +98,8 @@ class Reliability:
         plain: How far its probabilities can be trusted; None where it was not measured.
         adapted: The same where the model is adapted to a voice by three other recordings of it.
         distance: How far recordings lie from the training clips; None where it was not measured.
+        bandwidth: Whether recordings have upper bands; None where features do not show it.
+        height: How high voices are; None where features do not show it, or it was not measured.
         usual: Median `adaptation.variety` of training speakers; None where it cannot be adapted.
 
     Example:
@@ -98,6 +115,8 @@ class Reliability:
     plain: Answers | None = None
     adapted: Answers | None = None
     distance: Distance | None = None
+    bandwidth: Bandwidth | None = None
+    height: Height | None = None
     usual: float | None = None
 
     def of(self, adapted: bool) -> Answers | None:
@@ -147,29 +166,28 @@ class Reliability:
         if coverage not in limits:
             raise _uncovered(coverage, tuple(limits), 0 if measured is None else measured.speakers)
         order, before = _before(np.asarray(probabilities, np.float64)[None])
-        allowed = (before[0] <= limits[coverage] + _TINY).sum()
+        allowed = (before[0] <= limits[coverage] + TINY).sum()
         return tuple(labels[i] for i in order[0][:allowed])
 
     def note(self, frames: np.ndarray) -> str:
-        """Return a remark on a recording that lies far from all training clips, or "".
+        """Return remarks on a recording that lies far from all training clips, or "".
 
         Args:
             frames: Frames of the recording, (frames, n_features).
         """
-        if self.distance is None or self.distance.measure(frames) <= self.distance.limit:
-            return ""
-        return FAR
+        known = (self.distance, self.bandwidth, self.height)
+        return "; ".join(filter(None, (each.note(frames) for each in known if each is not None)))
 
     def to_json(self) -> dict:
         """Return what is known as it stands in a manifest, without what is not."""
         value: dict[str, Any] = {}
         for name, answers in (("plain", self.plain), ("adapted", self.adapted)):
             if answers is not None:
-                pairs = [{"coverage": c, "limit": limit} for c, limit in answers.limits]
-                value[name] = {**vars(answers), "limits": pairs}
-        if self.distance is not None:
-            own = vars(self.distance)
-            value["distance"] = {**own, "mean": list(own["mean"]), "std": list(own["std"])}
+                value[name] = answers.to_json()
+        for name in _FAR:
+            if (known := getattr(self, name)) is not None:
+                own = vars(known).items()
+                value[name] = {key: list(v) if isinstance(v, tuple) else v for key, v in own}
         return value | ({} if self.usual is None else {"usual": self.usual})
 
     @classmethod
@@ -178,12 +196,13 @@ class Reliability:
         parts: dict[str, Any] = dict(value)
         for name in ("plain", "adapted"):
             if name in value:
-                pairs = tuple((p["coverage"], p["limit"]) for p in value[name]["limits"])
-                parts[name] = Answers(**{**value[name], "limits": pairs})
-        if "distance" in value:
-            own = value["distance"]
-            lists = {"mean": tuple(own["mean"]), "std": tuple(own["std"])}
-            parts["distance"] = Distance(**{**own, **lists})
+                parts[name] = Answers.from_json(value[name])
+        for name, measure in _FAR.items():
+            if name in value:
+                own = value[name].items()
+                parts[name] = measure(
+                    **{key: tuple(v) if isinstance(v, list) else v for key, v in own}
+                )
         return cls(**parts)
 
 
@@ -253,7 +272,7 @@ def measure(
     answered = np.cumsum(shares[order])
     accuracy = np.cumsum((shares * right)[order]) / answered
     last_of_equals = np.append(np.diff(margins[order]) != 0, True)
-    allowed = np.flatnonzero(last_of_equals & (answered >= LEAST - _TINY))
+    allowed = np.flatnonzero(last_of_equals & (answered >= LEAST - TINY))
     enough = allowed[accuracy[allowed] >= ENOUGH]
     chosen = enough[-1] if len(enough) else allowed[0]
 
@@ -266,71 +285,15 @@ def measure(
     limits = []
     for coverage in COVERAGES:
         if n_speakers >= needed(coverage):
-            at = min(int(np.searchsorted(mass, coverage - _TINY)), len(mass) - 1)
-            limits.append((coverage, min(1.0, _up(scores[ascending][at]))))
+            at = min(int(np.searchsorted(mass, coverage - TINY)), len(mass) - 1)
+            limits.append((coverage, min(1.0, up(scores[ascending][at]))))
     return Answers(
-        answer_from=max(0.0, math.floor(margins[order][chosen] * 10**_DECIMALS) / 10**_DECIMALS),
-        answered=round(float(answered[chosen]), _DECIMALS),
-        right=round(float(accuracy[chosen]), _DECIMALS),
-        overall=round(float(accuracy[-1]), _DECIMALS),
+        answer_from=max(0.0, math.floor(margins[order][chosen] * 10**DECIMALS) / 10**DECIMALS),
+        answered=round(float(answered[chosen]), DECIMALS),
+        right=round(float(accuracy[chosen]), DECIMALS),
+        overall=round(float(accuracy[-1]), DECIMALS),
         speakers=n_speakers,
         limits=tuple(limits),
-    )
-
-
-def weights(speakers: np.ndarray, corpora: np.ndarray) -> np.ndarray:
-    """Return weights of clips that sum to 1: corpora alike, and speakers alike within a corpus.
-
-    Args:
-        speakers: Name of the speaker of each clip, different in different corpora, (clips,).
-        corpora: Corpus of each clip, (clips,).
-
-    Example:
-        >>> weights(np.array(["a", "a", "b"]), np.array(["tess"] * 3)).tolist()
-        [0.25, 0.25, 0.5]
-    """
-    _, own, counts = np.unique(speakers, return_inverse=True, return_counts=True)
-    shares = 1 / counts[own]  # each speaker has 1
-    for corpus in np.unique(corpora):
-        shares[corpora == corpus] /= shares[corpora == corpus].sum()
-    return shares / shares.sum()
-
-
-def distance(
-    clips: Sequence[np.ndarray],
-    speakers: Sequence[str] | np.ndarray,
-    corpora: Sequence[str] | np.ndarray,
-    signed_root: bool = False,
-) -> Distance | None:
-    """Return how far new speakers lie from training clips; None for a single speaker.
-
-    The limit is measured on training speakers, some of whom are left out in turn.
-
-    Args:
-        clips: Frames of the training clips, (frames, n_features) each.
-        speakers: Name of the speaker of each clip, different in different corpora, (clips,).
-        corpora: Corpus of each clip, (clips,).
-        signed_root: Whether signed square roots of the means over time are taken first.
-    """
-    names, homes = np.asarray(speakers, str), np.asarray(corpora, str)
-    different, numbers = np.unique(names, return_inverse=True)
-    if len(different) < 2:
-        return None
-    rows = _time_means(clips, signed_root)
-    shares, left_out = weights(names, homes), numbers % min(_GROUPS, len(different))
-    lengths = np.empty(len(rows))
-    for group in np.unique(left_out):
-        others = left_out != group
-        mean, std = _statistics(rows[others], shares[others])
-        lengths[~others] = _distances(rows[~others], mean, std)
-    order = np.argsort(lengths)
-    at = min(int(np.searchsorted(np.cumsum(shares[order]), NEW_VOICES)), len(order) - 1)
-    mean, std = (np.array([float(f"{x:.5g}") for x in each]) for each in _statistics(rows, shares))
-    return Distance(
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
-        limit=_up(lengths[order][at]),
-        signed_root=signed_root,
     )
 
 
@@ -353,24 +316,3 @@ def _before(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ordered = np.take_along_axis(probabilities, order, axis=1)
     return order, np.cumsum(ordered, axis=1) - ordered
-
-
-def _up(value: float) -> float:
-    return math.ceil(float(value) * 10**_DECIMALS) / 10**_DECIMALS
-
-
-def _time_means(clips: Sequence[np.ndarray], signed_root: bool) -> np.ndarray:
-    """Return the means over time, float64 (clips, n_features), perhaps as signed roots."""
-    rows = np.array([np.mean(clip, axis=0, dtype=np.float64) for clip in clips])
-    return np.sign(rows) * np.sqrt(np.abs(rows)) if signed_root else rows
-
-
-def _statistics(rows: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    shares = shares / shares.sum()
-    mean = shares @ rows
-    std = np.sqrt(shares @ np.square(rows - mean))
-    return mean, np.where(std > _TINY * (1 + np.abs(mean)), std, 1.0)
-
-
-def _distances(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.mean(np.square((rows - mean) / std), axis=1))
