@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.ledger import (
     adapted,
     comparison,
+    detectors,
     release,
     reliability,
     small_corpora,
@@ -75,7 +76,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
     def unanswered(system: str = "") -> list[list[reliability.Held]]:
         return [own for own in measured() if system in ("", own[0].system)]
 
-    blocks = {
+    blocks: dict[str, Callable[[], str]] = {
         "published": lambda: (
             tables.published(_published(rows)).without("protocol", "chosen on").markdown()
         ),
@@ -109,6 +110,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "reliability": lambda: reliability.table(unanswered()).markdown(),
         "reliability-sets": lambda: reliability.sets(unanswered()).markdown(),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
+        **{name: functools.partial(detectors.markdown, name) for name in detectors.TABLES},
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }
     numbers = {
