@@ -21,7 +21,7 @@ PICTURE = files.RESULTS / "pictures" / "speed.png"
 _EXAMPLES = """\
 examples:
   python -m tests.benchmarks --keep
-      Measure all rows (about 20 minutes on two idle cores) and write results/speed.json,
+      Measure all rows (about half an hour on two idle cores) and write results/speed.json,
       results/speed.md and results/pictures/speed.png.
   python -m tests.benchmarks --keep --resume
       Measure only the rows that results/speed.json lacks, as after Ctrl-C.
