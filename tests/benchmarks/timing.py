@@ -77,13 +77,14 @@ class Repetitions:
 
 
 def interleave(
-    contenders: Mapping[str, Callable[[], Cost]], repeats: int
+    contenders: Mapping[str, Callable[[], Cost]], repeats: int, warm_up: bool = True
 ) -> dict[str, Repetitions]:
     """Run the contenders in turn, A B A B, so that a machine that slows down slows all of them.
 
-    Each runs once before that, uncounted, so that imports, compiled code and files are warm.
+    Each runs once before that, uncounted, so that imports, compiled code and files are warm; where
+    that would take too long, the caller warms them up.
     """
-    for contender in contenders.values():
+    for contender in contenders.values() if warm_up else ():
         contender()
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(repeats):
