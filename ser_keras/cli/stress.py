@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m ser_keras.stress",
         description="Change recordings (noise, loudness, codecs, rooms, speed, pitch) and measure "
-        "how many labels of a model stay the same.",
+        "how often a model still hears the same emotion, and how many labels count.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

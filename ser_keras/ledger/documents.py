@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from ser_keras.ledger import (
     adapted,
     adapted_reliability,
     comparison,
+    detectors,
     release,
     reliability,
     small_corpora,
@@ -76,7 +77,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
     def unanswered(system: str = "") -> list[list[reliability.Held]]:
         return [own for own in measured() if system in ("", own[0].system)]
 
-    blocks = {
+    blocks: dict[str, Callable[[], str]] = {
         "published": lambda: (
             tables.published(_published(rows)).without("protocol", "chosen on").markdown()
         ),
@@ -122,6 +123,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
             adapted_reliability.read(), "general"
         ).markdown(),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
+        **{name: functools.partial(detectors.markdown, name) for name in detectors.TABLES},
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }
     numbers = {

@@ -157,8 +157,8 @@ def gridded(ax: Axes, axis: str) -> None:
     plain(ax)
 
 
-def save(figure: Figure, path: str | os.PathLike) -> None:
-    """Write a figure as PNG, whole or not at all; a palette of 256 stores few colours."""
+def save(figure: Figure, path: str | os.PathLike, colours: int = 256) -> None:
+    """Write a figure as PNG, whole or not at all; a palette stores few colours."""
     from PIL import Image
 
     png = io.BytesIO()
@@ -169,6 +169,6 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
         picture = picture.convert("RGB")
     if picture.getcolors(_FEW_COLOURS):  # with more colours, smooth shades would become steps
         # without k-means, a rare hue would become grey
-        picture = picture.quantize(256, kmeans=1, dither=Image.Dither.NONE)
+        picture = picture.quantize(colours, kmeans=1, dither=Image.Dither.NONE)
     with files.atomic(path) as partial:
         picture.save(partial, format="PNG", optimize=True)

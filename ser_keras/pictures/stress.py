@@ -23,6 +23,7 @@ from ser_keras.pictures.canvas import (
 )
 
 _LINE_IN = 0.2  # height of a change, in inches
+_COLOURS = 32  # enough for lines, and three quarters of the bytes of 256
 _APART = 0.6  # gap between kinds, in lines
 
 
@@ -37,13 +38,17 @@ class Effect(Protocol):
     def agreement(self) -> Estimate: ...
     @property
     def uar(self) -> Estimate: ...
+    @property
+    def answered(self) -> float: ...
 
 
 @own_style()
 def stress(
     effects: Sequence[Effect], plain: Estimate, chance: float, path: str | os.PathLike, title: str
 ) -> None:
-    """Draw a line for each change, by kind: how many labels stay the same, and the UAR.
+    """Draw a line for each change, by kind: how many emotions stay the same, and the UAR.
+
+    Where some labels do not count, a bar marks the share of those that do.
 
     Args:
         effects: Changes in the order in which they are drawn.
@@ -63,7 +68,7 @@ def stress(
     figure = new_figure(10, 1.6 + _LINE_IN * (y + 2), title)
     left, right = figure.subplots(1, 2, sharey=True)
     for ax, colour, values, words in (
-        (left, BLUE, [e.agreement for e in effects], "Recordings with the same label"),
+        (left, BLUE, [e.agreement for e in effects], "Recordings with the same emotion"),
         (right, ORANGE, [e.uar for e in effects], "UAR after the change"),
     ):
         ax.hlines(ys, [e.low for e in values], [e.high for e in values], colour, linewidth=1.6)
@@ -89,6 +94,9 @@ def stress(
         gridded(ax, "x")
         between = [start - (1 + _APART) / 2 for start in kinds.values() if start]
         ax.hlines(between, -0.015, 1.015, GRID, linewidth=0.8, zorder=0)
+    if any(effect.answered < 1 for effect in effects):
+        bar = {"color": QUIET, "marker": "|", "ms": 9, "mew": 2, "linestyle": "", "clip_on": False}
+        left.plot([effect.answered for effect in effects], ys, label="answered", **bar)
     right.axvline(plain.value, color=INK, linewidth=1, linestyle=(0, (4, 3)), label="unchanged")
     right.axvline(chance, color=QUIET, linewidth=1.5, linestyle=(0, (1, 1.5)), label="chance level")
     for place, effect in zip(ys, effects, strict=True):
@@ -98,7 +106,6 @@ def stress(
     for kind, place in kinds.items():
         bold = {"va": "center", "ha": "right", "fontsize": 9, "fontweight": "bold", "color": INK}
         left.annotate(kind, (0, place), xytext=(-80, 0), **beside, **bold)
-    handles, names = right.get_legend_handles_labels()
-    look = {"ncols": 2, "frameon": False, "labelcolor": INK, "fontsize": 9}
-    figure.legend(handles, names, loc="outside lower right", **look)
-    save(figure, path)
+    look = {"ncols": 3, "frameon": False, "labelcolor": INK, "fontsize": 9}
+    figure.legend(loc="outside lower right", **look)
+    save(figure, path, colours=_COLOURS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -34,10 +34,12 @@ class Effect:
     Args:
         kind, amount: The change.
         n: Number of recordings that are compared.
-        agreement: Share of them that keep the label of the unchanged recording.
-        uar: UAR after the change.
+        agreement: Share of them whose most probable emotion is that of the unchanged recording.
+        uar: UAR of the most probable emotions after the change.
         arousal: Mean change of arousal; None where the model gives none.
-        answered: Share of all recordings that still get one of the model's labels.
+        answered: Share of all recordings whose label counts after the change: the model can hear
+            them, and does not call them unsure.
+        uar_answered: UAR of these recordings; None where there are none.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Effect:
     uar: Estimate
     arousal: float | None
     answered: float
+    uar_answered: Estimate | None
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,15 @@ class Group:
         name: Name of the group.
         n: Number of recordings.
         uar: UAR on unchanged recordings.
-        agreement: Share of the recordings that keep their label, over all changes.
+        answered: Share of the unchanged recordings whose label counts.
+        agreement: Share of the recordings that keep their most probable emotion, over all changes.
     """
 
     by: str
     name: str
     n: int
     uar: Estimate
+    answered: float
     agreement: Estimate
 
 
@@ -81,6 +86,8 @@ class Card:
         seed: Seed of the clips and of the noise.
         synthetic: Whether no person spoke.
         uar: UAR on unchanged recordings.
+        answered: Share of the unchanged recordings whose label counts.
+        uar_answered: UAR of these recordings; None where there are none.
         effects: What each change does.
         groups: Women and men, and low, middle and high voices, where these are known.
     """
@@ -93,6 +100,8 @@ class Card:
     seed: int
     synthetic: bool
     uar: Estimate
+    answered: float
+    uar_answered: Estimate | None
     effects: tuple[Effect, ...]
     groups: tuple[Group, ...]
 
@@ -102,24 +111,82 @@ class Card:
         return sum(self.clips.values())
 
     def to_json(self) -> dict:
-        """Return the card as JSON values."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        """Return the card as JSON values; an estimate is a list of its value and its limits."""
+        parts = {name: [_flat(each) for each in getattr(self, name)] for name in _PARTS}
+        return {**_flat(self), **parts}
 
     @classmethod
     def from_json(cls, value: Mapping) -> Card:
         """Return the card that `to_json` wrote; SerKerasError if a key is missing or unknown."""
         try:
-            uar = Estimate(**value["uar"])
             effects = tuple(Effect(**_estimates(each)) for each in value["effects"])
             groups = tuple(Group(**_estimates(each)) for each in value["groups"])
-            return cls(**{**value, "uar": uar, "effects": effects, "groups": groups})
+            return cls(**{**_estimates(value), "effects": effects, "groups": groups})
         except (KeyError, TypeError) as error:
             problem = f"was not written by this version ({error})"
             raise SerKerasError("stress card", problem, "Examine the model again") from error
 
 
+_PARTS = ("effects", "groups")
+_ESTIMATES = ("uar", "agreement", "uar_answered")
+
+
+def _flat(part: Effect | Group | Card) -> dict:
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    return {k: list(astuple(v)) if isinstance(v, Estimate) else v for k, v in values.items()}
+
+
 def _estimates(value: Mapping) -> dict:
-    return {**value, **{key: Estimate(**value[key]) for key in ("agreement", "uar")}}
+    estimates = {key: Estimate(*value[key]) for key in _ESTIMATES if value.get(key) is not None}
+    return {**value, **estimates}
+
+
+@dataclass(frozen=True, eq=False)
+class _Heard:
+    """What a model says of all recordings, unchanged or after one change.
+
+    Args:
+        probabilities: (clips, classes), NaN where the model can hear nothing.
+        arousal: (clips,), NaN where there is none.
+        counts: Whether the label counts, bool (clips,).
+    """
+
+    probabilities: np.ndarray
+    arousal: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether there are probabilities, bool (clips,)."""
+        return np.isfinite(self.probabilities).all(axis=1)
+
+    @property
+    def emotion(self) -> np.ndarray:
+        """Number of the most probable emotion, int (clips,); of no meaning where not known."""
+        return np.nan_to_num(self.probabilities).argmax(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scoring:
+    """How clips are scored: their emotions, the classes, their voices, and a seed."""
+
+    truth: np.ndarray
+    labels: tuple[str, ...]
+    voices: np.ndarray | None
+    seed: int
+
+    def scores(
+        self, heard: _Heard, inside: np.ndarray, classes: np.ndarray | None = None
+    ) -> Scores:
+        """Return the scores of the clips inside, against `classes` or else their true emotions."""
+        classes = self.truth if classes is None else classes
+        groups = None if self.voices is None else self.voices[inside].tolist()
+        rows = heard.probabilities[inside]
+        return metrics.score(classes[inside], rows, self.labels, groups=groups, seed=self.seed)
+
+    def uar(self, heard: _Heard, inside: np.ndarray) -> Estimate | None:
+        """Return the UAR of the clips inside, None where there are none."""
+        return _rounded(self.scores(heard, inside).uar) if inside.any() else None
 
 
 def examine(
@@ -129,6 +196,9 @@ def examine(
     changes: Sequence[Change] = CHANGES,
 ) -> Card:
     """Return how the labels of a model change when recordings change.
+
+    What is compared is the most probable emotion, also where the model calls a recording unsure;
+    how many labels count is measured apart.
 
     Args:
         model: Model to examine.
@@ -140,42 +210,23 @@ def examine(
     Raises:
         SerKerasError: The model can label none of the recordings, or all are of one emotion.
     """
-    labels, n = list(model.labels), len(clips)
-    voices = speakers(clips)
-    truth = np.array([labels.index(emotion) for emotion in clips["emotion"]])
-    effects, agreeing = [], []
+    n = len(clips)
+    truth = np.array([model.labels.index(emotion) for emotion in clips["emotion"]])
+    scoring = _Scoring(truth, tuple(model.labels), speakers(clips), seed)
+    heard: dict[Change, _Heard] = {}
     title = f"{n} clips, {len(changes)} changes"
     with contextlib.closing(console.progress(n * (len(changes) + 1), title)) as bar:
-        plain, plain_arousal, _ = _answers(model, clips, None, seed, bar)
-        known = np.isfinite(plain).all(axis=1)
-        if len(set(truth[known])) < 2:
+        plain = _hear(model, clips, None, seed, bar)
+        if len(set(truth[plain.known])) < 2:
             problem = "have fewer than two emotions that the model can label"
             raise SerKerasError("recordings", problem, "Give recordings of several emotions")
-        first = np.where(known, np.nan_to_num(plain).argmax(axis=1), -1)
         for change in changes:
-            rows, arousal, answered = _answers(model, clips, change, seed, bar)
-            both = known & np.isfinite(rows).all(axis=1)
-            if not both.any():
+            after = _hear(model, clips, change, seed, bar)
+            if (plain.known & after.known).any():
+                heard[change] = after
+            else:
                 console.warn(f"No recording could be labelled after {change.kind} {change.amount}.")
-                continue
-            uar, agreement = (
-                _scores(model, classes[both], rows[both], voices, both, seed)
-                for classes in (truth, first)
-            )
-            shift = float(np.mean(arousal[both] - plain_arousal[both]))
-            effects.append(
-                Effect(
-                    change.kind,
-                    change.amount,
-                    int(both.sum()),
-                    _rounded(agreement.accuracy),
-                    _rounded(uar.uar),
-                    round(shift, 4) if model.pipeline.arousal else None,
-                    round(answered, 4),
-                )
-            )
-            agreeing.append(np.where(both, np.nan_to_num(rows).argmax(axis=1), -1))
-    whole = _scores(model, truth[known], plain[known], voices, known, seed)
+    whole = scoring.scores(plain, plain.known)
     return Card(
         model=model.folder.name if models.is_shipped(model.folder) else model.name,
         clips=clips["corpus"].value_counts().sort_index().to_dict(),
@@ -185,37 +236,37 @@ def examine(
         seed=seed,
         synthetic=set(clips["corpus"]) == {"demo"},
         uar=_rounded(whole.uar),
-        effects=tuple(effects),
-        groups=tuple(_groups(clips[known], truth[known], plain[known], first, known, agreeing)),
+        answered=round(float(plain.counts.mean()), 4),
+        uar_answered=scoring.uar(plain, plain.counts),
+        effects=tuple(_effect(scoring, change, plain, after) for change, after in heard.items()),
+        groups=tuple(_groups(scoring, clips, plain, list(heard.values()))),
     )
 
 
-def _scores(
-    model: Bundle,
-    classes: np.ndarray,
-    probabilities: np.ndarray,
-    voices: np.ndarray | None,
-    inside: np.ndarray,
-    seed: int,
-) -> Scores:
-    """Return the scores of the clips for which `inside` is true."""
-    groups = None if voices is None else voices[inside].tolist()
-    return metrics.score(classes, probabilities, model.labels, groups=groups, seed=seed)
-
-
 def _rounded(estimate: Estimate) -> Estimate:
-    return Estimate(*(round(float(value), 4) for value in asdict(estimate).values()))
+    return Estimate(*(round(float(value), 4) for value in astuple(estimate)))
 
 
-def _answers(
-    model: Bundle, clips: pd.DataFrame, change: Change | None, seed: int, bar
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return probabilities (clips, classes) and arousal (clips,), NaN where there are none.
+def _effect(scoring: _Scoring, change: Change, plain: _Heard, after: _Heard) -> Effect:
+    """Return what a change does to the clips that the model hears before and after it."""
+    both = plain.known & after.known
+    shift = float(np.mean(after.arousal[both] - plain.arousal[both]))
+    return Effect(
+        kind=change.kind,
+        amount=change.amount,
+        n=int(both.sum()),
+        agreement=_rounded(scoring.scores(after, both, plain.emotion).accuracy),
+        uar=_rounded(scoring.scores(after, both).uar),
+        arousal=None if np.isnan(shift) else round(shift, 4),
+        answered=round(float(after.counts.mean()), 4),
+        uar_answered=scoring.uar(after, after.counts),
+    )
 
-    The third value is the share of the clips that get one of the model's labels.
-    """
+
+def _hear(model: Bundle, clips: pd.DataFrame, change: Change | None, seed: int, bar) -> _Heard:
+    """Return what a model says of recordings after a change, or of the unchanged ones."""
     probabilities = np.full((len(clips), len(model.labels)), np.nan)
-    arousal, answered = np.full(len(clips), np.nan), 0
+    arousal, counts = np.full(len(clips), np.nan), np.zeros(len(clips), bool)
     for start in range(0, len(clips), _AT_ONCE):
         places, sounds = [], []
         for place in range(start, min(start + _AT_ONCE, len(clips))):
@@ -227,8 +278,8 @@ def _answers(
             if isinstance(row, Prediction):
                 probabilities[place] = list(row.probabilities.values())
                 arousal[place] = np.nan if row.arousal is None else row.arousal
-                answered += row.label in model.labels
-    return probabilities, arousal, answered / len(clips)
+                counts[place] = row.label in model.labels
+    return _Heard(probabilities, arousal, counts)
 
 
 def _changed(
@@ -257,53 +308,40 @@ def _voices(clips: pd.DataFrame, place: int, rate: int, seed: int) -> Iterator[n
 
 
 def _groups(
-    clips: pd.DataFrame,
-    truth: np.ndarray,
-    plain: np.ndarray,
-    first: np.ndarray,
-    known: np.ndarray,
-    agreeing: Sequence[np.ndarray],
+    scoring: _Scoring, clips: pd.DataFrame, plain: _Heard, changed: Sequence[_Heard]
 ) -> Iterator[Group]:
     """Yield what is measured of women and men, and of low, middle and high voices."""
-    n_labels = plain.shape[1]
-    labels = [str(number) for number in range(n_labels)]
-    voices = speakers(clips)
-    pitch = _pitch(clips, voices)
-    edges = np.nanquantile(pitch, (1 / 3, 2 / 3)) if np.isfinite(pitch).any() else (0, 0)
+    voices = scoring.voices
+    pitch = np.where(plain.known, _pitch(clips, voices), np.nan)
+    there = np.isfinite(pitch)
+    edges = np.quantile(pitch[there], (1 / 3, 2 / 3)) if there.any() else (0, 0)
     level = np.digitize(pitch, edges, right=True)
-    names = (
-        f"low, up to {edges[0]:.0f} Hz",
-        "middle",
-        f"high, above {edges[1]:.0f} Hz",
-    )
+    names = (f"low, up to {edges[0]:.0f} Hz", "middle", f"high, above {edges[1]:.0f} Hz")
     members = [("sex", word, (clips["sex"] == word).to_numpy()) for word in ("woman", "man")]
-    members += [
-        ("pitch", names[number], (level == number) & np.isfinite(pitch)) for number in range(3)
-    ]
+    members += [("pitch", name, (level == i) & there) for i, name in enumerate(names)]
     for by, name, inside in members:
-        if inside.sum() < 2:
+        inside = inside & plain.known
+        heard = [inside & after.known for after in changed]
+        if inside.sum() < 2 or not any(each.any() for each in heard):
             continue
-        groups = None if voices is None else voices[inside].tolist()
-        uar = metrics.score(truth[inside], plain[inside], labels, groups=groups).uar
         owners = clips["content"].to_numpy(str)  # a clip counts once for each change
         if voices is not None and len(set(voices[inside])) >= metrics.MIN_SPEAKERS:
             owners = voices
-        before, after, of = [], [], []
-        for predicted in agreeing:
-            heard = inside & (predicted[known] >= 0)
-            before.append(first[known][heard])
-            after.append(predicted[known][heard])
-            of.append(owners[heard])
-        rows = np.eye(n_labels)[np.concatenate(after)] if after else np.empty((0, n_labels))
-        if not len(rows):
-            continue
+        pairs = list(zip(changed, heard, strict=True))
         agreement = metrics.score(
-            np.concatenate(before),
-            rows,
-            labels,
-            groups=np.concatenate(of).tolist(),
+            np.concatenate([plain.emotion[each] for each in heard]),
+            np.concatenate([after.probabilities[each] for after, each in pairs]),
+            scoring.labels,
+            groups=np.concatenate([owners[each] for each in heard]).tolist(),
         ).accuracy
-        yield Group(by, name, int(inside.sum()), _rounded(uar), _rounded(agreement))
+        yield Group(
+            by=by,
+            name=name,
+            n=int(inside.sum()),
+            uar=_rounded(scoring.scores(plain, inside).uar),
+            answered=round(float(plain.counts[inside].mean()), 4),
+            agreement=_rounded(agreement),
+        )
 
 
 def _pitch(clips: pd.DataFrame, voices: np.ndarray | None) -> np.ndarray:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ser_keras import cli, console, files
 from ser_keras.errors import SerKerasError
-from tests.benchmarks import document, features, memory, prediction, store, training
+from tests.benchmarks import document, features, long, memory, prediction, store, training
 from tests.benchmarks.rows import Environment, Result, Row
 from tests.benchmarks.setting import CLIPS, add_corpora, prepare
 
-ROWS = (*features.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS)
+ROWS = (*features.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS, *long.ROWS)
 STORE = files.RESULTS / "speed.json"
 DOCUMENT = files.RESULTS / "speed.md"
 PICTURE = files.RESULTS / "pictures" / "speed.png"
@@ -21,7 +21,7 @@ PICTURE = files.RESULTS / "pictures" / "speed.png"
 _EXAMPLES = """\
 examples:
   python -m tests.benchmarks --keep
-      Measure all rows (about 20 minutes on two idle cores) and write results/speed.json,
+      Measure all rows (about half an hour on two idle cores) and write results/speed.json,
       results/speed.md and results/pictures/speed.png.
   python -m tests.benchmarks --keep --resume
       Measure only the rows that results/speed.json lacks, as after Ctrl-C.

@@ -46,6 +46,14 @@ def test_a_fresh_process_does_not_inherit_our_peak_memory():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs wait4")
+def test_the_processor_time_of_a_fresh_process_is_its_own_and_that_of_others_is_apart():
+    busy = "import time\nwhile time.process_time() < 0.2: pass"
+    cost = fresh(["-I", "-S", "-c", busy])
+    assert 0.2 <= cost.processor < 5
+    assert cost.others is None or cost.others >= 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs wait4")
 def test_a_fresh_process_that_fails_says_why():
     with pytest.raises(SerKerasError, match=r"ended with 1 \(ValueError: no\)"):
         fresh(["-c", "raise ValueError('no')"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ser_keras import files
 from ser_keras.errors import SerKerasError
@@ -23,11 +25,16 @@ class Cost:
     Args:
         seconds: Wall time.
         peak: Highest resident memory in bytes, None if it was not measured.
+        processor: Seconds of processor time, of user and system, None if they were not measured.
+        others: Seconds of processor time that all other programs took meanwhile, on all cores;
+            None where the system does not tell.
         output: Standard output of a process.
     """
 
     seconds: float
     peak: int | None = None
+    processor: float | None = None
+    others: float | None = None
     output: str = field(default="", compare=False)
 
 
@@ -70,13 +77,14 @@ class Repetitions:
 
 
 def interleave(
-    contenders: Mapping[str, Callable[[], Cost]], repeats: int
+    contenders: Mapping[str, Callable[[], Cost]], repeats: int, warm_up: bool = True
 ) -> dict[str, Repetitions]:
     """Run the contenders in turn, A B A B, so that a machine that slows down slows all of them.
 
-    Each runs once before that, uncounted, so that imports, compiled code and files are warm.
+    Each runs once before that, uncounted, so that imports, compiled code and files are warm; where
+    that would take too long, the caller warms them up.
     """
-    for contender in contenders.values():
+    for contender in contenders.values() if warm_up else ():
         contender()
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
     for _ in range(repeats):
@@ -109,7 +117,9 @@ _, status, usage = os.wait4(process.pid, 0)
 seconds = time.perf_counter() - start
 unit = 1 if sys.platform == "darwin" else 1024
 print()
-print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss * unit]))
+processor = usage.ru_utime + usage.ru_stime
+code = os.waitstatus_to_exitcode(status)
+print(json.dumps([code, seconds, usage.ru_maxrss * unit, processor]))
 """
 
 
@@ -124,6 +134,7 @@ def fresh(command: Sequence[object], cwd: object = files.ROOT) -> Cost:
         SerKerasError: The process failed.
     """
     words = [sys.executable, *map(str, command)]
+    before = _busy_seconds()
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _LAUNCHER, *words],
         cwd=cwd,
@@ -132,12 +143,26 @@ def fresh(command: Sequence[object], cwd: object = files.ROOT) -> Cost:
         check=True,
     )
     output, _, report = done.stdout.rstrip().rpartition("\n")
-    code, seconds, peak = json.loads(report)
+    code, seconds, peak, processor = json.loads(report)
+    after = _busy_seconds()
     if code:
         name = " ".join(map(str, command[:2]))
         problem = f"ended with {code} ({_last_line(done.stderr)})"
         raise SerKerasError(name, problem, "Run it alone")
-    return Cost(seconds, peak, output.strip())
+    others = None
+    if before is not None and after is not None:
+        others = max(0.0, after - before - processor)
+    return Cost(seconds, peak, processor, others, output.strip())
+
+
+def _busy_seconds() -> float | None:
+    """Return the processor time of all programs since the start of the machine; None if unknown."""
+    try:
+        times = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:  # not Linux
+        return None
+    user, nice, system, _idle, _waiting, *interrupts = map(int, times)
+    return sum((user, nice, system, *interrupts)) / os.sysconf("SC_CLK_TCK")
 
 
 class Worker:

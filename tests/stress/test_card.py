@@ -1,11 +1,12 @@
 """The card of a model: which clips it rests on, what is compared, and what is written."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from ser_keras import load_bundle, stress
+from ser_keras import load_bundle, reliability, stress
 from ser_keras.errors import SerKerasError
 
 SAME = stress.Change("none", "again", lambda samples, rate, rng, voices: (samples, rate))
@@ -41,9 +42,36 @@ def test_a_change_that_changes_nothing_keeps_every_label(model, clips):
     (effect,) = card.effects
     assert effect.agreement.value == 1
     assert effect.uar == card.uar
-    assert effect.answered == 1
+    assert effect.answered == card.answered == 1
+    assert effect.uar_answered == card.uar
+    assert "answered" not in stress.table(card)[0]
     assert card.learned == 0
     assert {group.by for group in card.groups} == {"sex", "pitch"}
+
+
+def test_unsure_labels_keep_their_emotion_and_are_counted_apart(model, clips):
+    sure = stress.examine(model, clips, changes=stress.CHANGES[:1])
+    margins = [reliability.margin(row) for row in _probabilities(model, clips)]
+    answers = reliability.Answers(
+        answer_from=float(np.median(margins)), answered=0.5, right=0.5, overall=0.5, speakers=2
+    )
+    pipeline = replace(model.pipeline, reliability=reliability.Reliability(plain=answers))
+    unsure = stress.examine(replace(model, pipeline=pipeline), clips, changes=stress.CHANGES[:1])
+    assert unsure.answered == pytest.approx(0.5, abs=0.1)
+    assert unsure.effects[0].agreement == sure.effects[0].agreement
+    assert unsure.effects[0].uar == sure.effects[0].uar
+    assert unsure.uar_answered != sure.uar_answered
+    header, rows = stress.table(unsure)
+    assert header[-2:] == ["answered", "UAR where answered"]
+    assert rows[0][-2] == f"{unsure.answered:.3f}"
+    assert {len(row) for row in rows} == {len(header)}
+    assert "answered, unchanged" in stress.groups(unsure)[0]
+    assert "| none |" in stress.short(unsure)
+    assert any("unsure" in line for line in stress.sentences(unsure))
+
+
+def _probabilities(model, clips):
+    return [list(row.probabilities.values()) for row in model.pipeline.predict(clips["path"])]
 
 
 def test_recordings_that_a_change_destroys_are_counted_and_not_compared(model, clips, capsys):
@@ -76,5 +104,6 @@ def test_a_card_is_written_read_and_the_same_again(model, clips, tmp_path):
     assert not (tmp_path / "bare" / "stress.png").exists()
     assert "stress.png" not in (tmp_path / "bare" / "STRESS.md").read_text()
     assert "| white noise | " in stress.short(card)
+    assert "| sex | woman |" in stress.short(card)
     assert json.loads((tmp_path / "toy" / "stress.json").read_text())["seed"] == 0
     assert np.isfinite(card.uar.value)
