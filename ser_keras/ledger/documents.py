@@ -20,6 +20,8 @@ from ser_keras.ledger import (
     comparison,
     release,
     reliability,
+    selection,
+    selection_tables,
     small_corpora,
     storage,
     tables,
@@ -71,6 +73,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
     rows = grouped(runs)
     by_name = {" ".join(row.key): row for row in rows}
     measured = functools.cache(lambda: reliability.measured(reliability.chosen(rows)))
+    chosen = functools.cache(lambda: small_corpora.read(selection.RESULTS))
 
     def unanswered(system: str = "") -> list[list[reliability.Held]]:
         return [own for own in measured() if system in ("", own[0].system)]
@@ -91,7 +94,9 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "adaptation-itself": lambda: adapted.itself(small_corpora.read(adapted.RESULTS)).markdown(),
         "comparison": lambda: comparison.plain(rows).markdown(),
         "comparison-adapted": lambda: comparison.adapted(rows).markdown(),
-        "comparison-systems": lambda: comparison.systems(rows).markdown(),
+        "comparison-systems": lambda: comparison.systems(
+            rows, comparison.milliseconds()
+        ).markdown(),
         "comparison-pairs": lambda: comparison.neighbours(rows).markdown(),
         "comparison-short": lambda: comparison.short(rows).markdown(),
         "small-corpora": lambda: small_corpora.table(small_corpora.read()).markdown(),
@@ -108,6 +113,9 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         ).markdown(),
         "reliability": lambda: reliability.table(unanswered()).markdown(),
         "reliability-sets": lambda: reliability.sets(unanswered()).markdown(),
+        "selection": lambda: selection_tables.summary(chosen(), rows).markdown(),
+        "selection-folds": lambda: selection_tables.by_fold(chosen(), rows).markdown(),
+        "selection-words": lambda: selection_tables.words(chosen(), rows),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from ser_keras import cli, console, files
 from ser_keras.errors import SerKerasError
-from tests.benchmarks import document, features, memory, prediction, store, training
+from tests.benchmarks import document, encoder, features, memory, prediction, store, training
 from tests.benchmarks.rows import Environment, Result, Row
 from tests.benchmarks.setting import CLIPS, add_corpora, prepare
 
-ROWS = (*features.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS)
+ROWS = (*features.ROWS, *encoder.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS)
 STORE = files.RESULTS / "speed.json"
 DOCUMENT = files.RESULTS / "speed.md"
 PICTURE = files.RESULTS / "pictures" / "speed.png"
