@@ -17,6 +17,8 @@ from ser_keras.errors import SerKerasError, check_number
 TEMPERATURES = (0.05, 20.0)  # lowest and highest
 SLOPES = (0.0, 100.0)
 OFFSETS = (-100.0, 100.0)
+AROUSED = ("happy", "angry", "fearful", "surprised")
+CALM = ("neutral", "calm", "sad")  # disgust is neither
 _TINY = 1e-12
 
 
@@ -74,6 +76,44 @@ class Arousal:
     def to_json(self) -> dict:
         """Return the settings as they stand in a manifest."""
         return {**asdict(self), "emotions": list(self.emotions)}
+
+
+def aroused(emotions: Sequence[str]) -> np.ndarray:
+    """Return 1 for emotions in which voices sound aroused, 0 for calm ones, nan for others.
+
+    Args:
+        emotions: Emotion of each clip.
+
+    Returns:
+        float64 (clips,).
+
+    Example:
+        >>> aroused(["angry", "sad", "disgust"]).tolist()
+        [1.0, 0.0, nan]
+    """
+    values = {name: 1.0 for name in AROUSED} | {name: 0.0 for name in CALM}
+    return np.array([values.get(emotion, np.nan) for emotion in emotions])
+
+
+def area_under_curve(
+    scores: Sequence[float] | np.ndarray, truth: Sequence[bool] | np.ndarray
+) -> float:
+    """Return the area under the receiver operating characteristic.
+
+    It is the share of the pairs of a clip that should score high and one that should not in which
+    the first one does; ties count half.
+
+    Args:
+        scores: Score of each clip, (clips,).
+        truth: Whether each should score high, (clips,).
+
+    Example:
+        >>> area_under_curve([0.1, 0.4, 0.4, 0.8], [False, False, True, True])
+        0.875
+    """
+    from sklearn.metrics import roc_auc_score  # late: labelling does without it
+
+    return float(roc_auc_score(truth, scores))
 
 
 def sharpen(probabilities: np.ndarray, temperature: float) -> np.ndarray:

@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
 
-from ser_keras.calibration import SLOPES, TEMPERATURES, Arousal, logistic, sharpen, temperature
+from ser_keras.calibration import (
+    AROUSED,
+    CALM,
+    SLOPES,
+    TEMPERATURES,
+    Arousal,
+    area_under_curve,
+    aroused,
+    logistic,
+    sharpen,
+    temperature,
+)
+from ser_keras.corpora.emotions import VOCABULARY
 from ser_keras.errors import SerKerasError
 
 
@@ -116,3 +128,19 @@ def test_a_score_that_is_lower_for_aroused_clips_gets_no_negative_slope():
 def test_the_logistic_fit_needs_clips_of_both_kinds(truth, words):
     with pytest.raises(SerKerasError, match=words):
         logistic([0.5, 1.0], truth)
+
+
+def test_each_emotion_of_the_vocabulary_is_aroused_or_calm_or_neither():
+    values = dict(zip(VOCABULARY, aroused(VOCABULARY), strict=True))
+    assert {name for name, value in values.items() if value == 1} == set(AROUSED)
+    assert {name for name, value in values.items() if value == 0} == set(CALM)
+    assert {name for name, value in values.items() if np.isnan(value)} == {"disgust", "bored"}
+
+
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_the_right_order():
+    rng = np.random.default_rng(0)
+    scores, truth = rng.integers(0, 9, 60), rng.random(60) < 0.4
+    pairs = scores[truth][:, None] - scores[~truth]
+    assert area_under_curve(scores, truth) == pytest.approx(
+        ((pairs > 0) + 0.5 * (pairs == 0)).mean()
+    )

@@ -38,7 +38,7 @@ class Question(NamedTuple):
     """A column: the test clips of a corpus under a protocol.
 
     Of pooled corpora, `part` names the one whose test clips alone are scored; there is then no
-    score of a baseline, nor of adapted recordings.
+    score of a baseline.
     """
 
     title: str
@@ -99,13 +99,14 @@ def scores(rows: Iterable[Row]) -> list[pictures.Measured]:
         baselines: dict[str, Row] = {}
         for row in own:
             name = row.key.recipe
-            answers.append(_score(way(name), name, question, row, _uar(part=question.part)))
-            if question.part:
-                continue
+            part = question.part
+            answers.append(_score(way(name), name, question, row, _uar(part=part)))
             for by in ADAPTED:
-                if all(by in run.adapted for run in row.runs):
-                    value = _uar(adapted=by)
+                if all(by in run.adapted_to(part or None) for run in row.runs):
+                    value = _uar(part=part, adapted=by)
                     answers.append(_score(way(name), name, question, row, value, adapted=by))
+            if part:
+                continue
             for baseline in set.intersection(*(set(run.baselines) for run in row.runs)):
                 other = baselines.setdefault(baseline, row)
                 if len(row.folds) > len(other.folds):
@@ -337,7 +338,7 @@ def _score(
 def _uar(*, part: str = "", adapted: str = "", baseline: str = "") -> Callable[[Run], float]:
     """Return the function that gives one of the UARs of a run; without a name, that of the run."""
     if adapted:
-        return lambda run: run.adapted[adapted].uar.value
+        return lambda run: run.adapted_to(part or None)[adapted].uar.value
     if baseline:
         return lambda run: run.baselines[baseline].scores.uar.value
     return lambda run: run.estimate("uar", part or None).value

@@ -33,6 +33,7 @@ from ser_keras import (
     training,
 )
 from ser_keras.cache import FeatureStore
+from ser_keras.calibration import AROUSED
 from ser_keras.corpora import sex
 from ser_keras.errors import SerKerasError
 from ser_keras.ledger import storage
@@ -44,8 +45,6 @@ from ser_keras.runs import Headline, Run, classes, provenance
 
 PROTOCOL = "whole-corpus"
 NEW_SPEAKERS = "speaker"  # the protocol that measures a model of a single corpus
-AROUSED = ("happy", "angry", "fearful", "surprised")
-CALM = ("neutral", "sad")  # disgust is neither
 _MODELS = ("model.tflite", "weights.safetensors")
 
 
@@ -75,10 +74,7 @@ class LeftOut:
     @property
     def aroused(self) -> np.ndarray:
         """1 for emotions in which voices sound aroused, 0 for calm ones, nan for others."""
-        emotions = self.clips["emotion"].to_numpy(str)
-        return np.where(
-            np.isin(emotions, AROUSED), 1.0, np.where(np.isin(emotions, CALM), 0, np.nan)
-        )
+        return calibration.aroused(self.clips["emotion"])
 
 
 def left_out(row: Row) -> list[LeftOut]:
@@ -159,9 +155,12 @@ def card(row: Row) -> Table:
     The corpus is left out of the calibration, too.
 
     The UAR has its 95 % interval by speaker. The accuracy of the surer half is that of the clips
-    whose most probable emotion is more probable than in the median clip.
+    whose most probable emotion is more probable than in the median clip. Arousal of adapted clips
+    was measured in the runs, before any temperature.
     """
     parts = left_out(row)
+    measured_of_all = set.intersection(*(set(part.run.arousal) for part in parts))
+    areas = [name for name in parts[0].run.adapted if name in measured_of_all]
     cells = []
     for part in parts:
         fitted, arousal = calibrated([p for p in parts if p is not part])
@@ -173,7 +172,7 @@ def card(row: Row) -> Table:
         by_speaker = [right[speakers == name].mean() for name in np.unique(speakers)]
         known = ~np.isnan(part.aroused)
         measured = arousal.measure(probabilities, part.labels)
-        area = area_under_curve(measured[known], part.aroused[known] == 1)
+        area = calibration.area_under_curve(measured[known], part.aroused[known] == 1)
         ece = metrics.score(truth, probabilities, part.labels).calibration["ece"]
         adapted = part.run.adapted
         cells.append(
@@ -196,12 +195,14 @@ def card(row: Row) -> Table:
                 f"{part.run.test.calibration['ece']:.3f}",
                 f"{ece:.3f}",
                 f"{area:.3f}",
+                *(f"{part.run.arousal[name]:.3f}" for name in areas),
             ]
         )
     header = ["corpus left out", "clips", "voices", "chance level", "UAR"]
     header += [f"adapted: {name}" for name in parts[0].run.adapted]
     header += ["women", "men", "worst voice (accuracy)", "accuracy", "surer half"]
     header += ["calibration error", "with temperature", "arousal (area under curve)"]
+    header += [f"arousal, adapted: {name}" for name in areas]
     means = ["mean", "", ""]
     for column in range(3, len(header)):
         values = [float(cell[column].split()[0]) for cell in cells if cell[column]]
@@ -209,18 +210,6 @@ def card(row: Row) -> Table:
     columns = [header, *cells, means]  # easier to read with a column for each corpus
     rows = [list(row) for row in zip(*columns, strict=True)]
     return Table(rows[0], rows[1:])
-
-
-def area_under_curve(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the area under the receiver operating characteristic.
-
-    Args:
-        scores: Score of each clip, (clips,).
-        truth: Whether each should score high, (clips,).
-    """
-    from sklearn.metrics import roc_auc_score
-
-    return float(roc_auc_score(truth, scores))
 
 
 def train_general(row: Row, data: Path, cache: Path, out: Path = models.SHIPPED) -> bundle.Bundle:

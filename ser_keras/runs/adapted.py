@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ser_keras import adaptation, metrics, seeding
+from ser_keras import adaptation, calibration, metrics, seeding
+from ser_keras.calibration import AROUSED, Arousal
 from ser_keras.prediction import Pipeline
 from ser_keras.runs.record import Headline, Run
 from ser_keras.splits import Split
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DRAWS = 3  # of the recordings that a speaker is enrolled with
 ENROLLED = {"1 recording": 1, "3 recordings": 3}  # other recordings of the speaker, never scored
@@ -26,9 +32,24 @@ _WORDS = {
 }
 
 
-def scores(
-    pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
-) -> dict[str, Headline]:
+@dataclass(frozen=True)
+class Adapted:
+    """Scores of the test clips by what the network was adapted to; empty where it cannot be.
+
+    Args:
+        scores: Scores of all test clips by "1 recording", "3 recordings", "speaker" and "corpus".
+        by_corpus: The same by corpus, where the test clips are of several.
+        arousal: Area under the curve of arousal by "plain" and by what the network was adapted to:
+            how well the share of the aroused emotions tells aroused clips from calm ones. Empty
+            where the network or the test clips lack one of the two kinds.
+    """
+
+    scores: dict[str, Headline] = field(default_factory=dict)
+    by_corpus: dict[str, dict[str, Headline]] = field(default_factory=dict)
+    arousal: dict[str, float] = field(default_factory=dict)
+
+
+def measure(pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]) -> Adapted:
     """Return the scores of the test clips by what the network was adapted to.
 
     "1 recording" and "3 recordings" adapt to other test clips of the same speaker, of any emotion,
@@ -44,44 +65,64 @@ def scores(
         store: Frames of each clip by its content, float32 (frames, n_features).
 
     Returns:
-        Headlines by "1 recording", "3 recordings", "speaker" and "corpus"; nothing where features
-        are not one vector a clip, or a speaker is not known.
+        The scores; none where features are not one vector a clip, or a speaker is not known.
     """
     clips = split.part("test").sort_values("content", ignore_index=True)  # paths may differ
-    batch = pipeline.batch
+    batch, labels = pipeline.batch, pipeline.labels
     if (
         not pipeline.features.one_vector
         or (batch.fit, batch.normalize) != ("mean", "feature")
         or clips["speaker"].isna().any()
     ):
-        return {}
-    vectors = [store[content] for content in clips["content"]]
-    corpora = clips["corpus"].to_numpy(str)
+        return Adapted()
+    answers = _answers(pipeline, clips, split.seed, store)
+    corpora, contents = clips["corpus"].to_numpy(str), clips["content"].to_numpy(str)
     speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
-    truth = clips["emotion"].map(pipeline.labels.index).to_numpy(int)
+    truth = clips["emotion"].map(labels.index).to_numpy(int)
 
-    contents = clips["content"].to_numpy(str)
-    drawn = speakers if len(np.unique(speakers)) >= metrics.MIN_SPEAKERS else contents
+    def headlines(there: np.ndarray) -> dict[str, Headline]:
+        """Return the scores of the clips for which `there`, bool (clips,), is true."""
+        few = len(np.unique(speakers[there])) < metrics.MIN_SPEAKERS
+        drawn = contents if few else speakers
+        values = {}
+        for name, (rows, probabilities) in answers.items():
+            if name != "plain":
+                own, rows = there[rows], rows[there[rows]]
+                scores = metrics.score(truth[rows], probabilities[own], labels, groups=drawn[rows])
+                values[name] = Headline.of(scores)
+        return values
 
-    def headline(rows: np.ndarray, probabilities: np.ndarray) -> Headline:
-        groups = drawn[rows]
-        return Headline.of(
-            metrics.score(truth[rows], probabilities, pipeline.labels, groups=groups)
-        )
+    names = [str(name) for name in np.unique(corpora)]
+    by_corpus = {name: headlines(corpora == name) for name in names if len(names) > 1}
+    areas, aroused = {}, calibration.aroused(clips["emotion"])
+    if set(AROUSED) <= set(labels) and {0.0, 1.0} <= set(aroused):
+        for name, (rows, probabilities) in answers.items():
+            known = ~np.isnan(aroused[rows])
+            measured = Arousal(AROUSED).log_odds(probabilities[known], labels)
+            areas[name] = calibration.area_under_curve(measured, aroused[rows][known] == 1)
+    return Adapted(headlines(np.full(len(clips), True)), by_corpus, areas)
 
-    headlines = {}
+
+def _answers(
+    pipeline: Pipeline, clips: pd.DataFrame, seed: int, store: Mapping[str, np.ndarray]
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the numbers of the scored clips and their probabilities, plain and adapted."""
+    batch = pipeline.batch
+    vectors = [store[content] for content in clips["content"]]
+    speakers = (clips["corpus"] + "/" + clips["speaker"]).to_numpy(str)
+    answers = {"plain": (np.arange(len(clips)), pipeline.probabilities(vectors))}
     for name, count in ENROLLED.items():
         scored, parts = [], []
         for draw, speaker in itertools.product(range(DRAWS), np.unique(speakers)):
             own = np.flatnonzero(speakers == speaker)
-            own = seeding.stream(split.seed, "enrolment", draw, speaker).permutation(own)
+            own = seeding.stream(seed, "enrolment", draw, speaker).permutation(own)
             n_enrolled = min(count, len(own) // 2)
             enrolled, rest = own[:n_enrolled], own[n_enrolled:]
             voice = adaptation.enrol([vectors[i] for i in enrolled], pipeline.normalization, batch)
             scored.append(rest)
             parts.append(pipeline.adapted(voice).probabilities(vectors[i] for i in rest))
-        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
-    for name, groups in zip(ITSELF, (speakers, corpora), strict=True):
+        answers[name] = np.concatenate(scored), np.concatenate(parts)
+    for name, groups in zip(ITSELF, (speakers, clips["corpus"].to_numpy(str)), strict=True):
         adaptations = adaptation.adapt(
             vectors, pipeline.normalization, batch, "speaker", speakers=list(groups)
         )
@@ -91,8 +132,8 @@ def scores(
             adapted = pipeline.adapted(adaptations[own[0]])
             scored.append(own)
             parts.append(adapted.probabilities(vectors[i] for i in own))
-        headlines[name] = headline(np.concatenate(scored), np.concatenate(parts))
-    return headlines
+        answers[name] = np.concatenate(scored), np.concatenate(parts)
+    return answers
 
 
 def sentences(run: Run) -> list[str]:

@@ -15,6 +15,7 @@ from ser_keras import bundle, console, corpora, engines, files, metrics, picture
 from ser_keras.prediction import Pipeline
 from ser_keras.recipes import Recipe
 from ser_keras.runs import provenance
+from ser_keras.runs.adapted import Adapted
 from ser_keras.runs.key import RunKey
 from ser_keras.runs.provenance import Environment
 from ser_keras.runs.record import Baseline, Headline, Run
@@ -53,7 +54,7 @@ class Trained:
     validation: metrics.Scores
     test: metrics.Scores
     predictions: pd.DataFrame
-    adapted: dict[str, Headline]
+    adapted: Adapted
 
     @property
     def title(self) -> str:
@@ -211,7 +212,9 @@ def record(trained: Trained, baselines: dict[str, Baseline], seconds: float, fol
         seconds=seconds,
         parameters=fitted.network.count_params(),
         environments=tuple(Environment(**each) for each in fitted.environments),
-        adapted=trained.adapted,
+        adapted=trained.adapted.scores,
+        adapted_by_corpus=trained.adapted.by_corpus,
+        arousal=trained.adapted.arousal,
         folder=folder,
     )
 

@@ -108,6 +108,9 @@ class Run:
         searched: How its settings were chosen, if a search chose them.
         adapted: Scores of the test clips with the network adapted to their voices, by what it was
             adapted to; see `runs.adapted`. Empty where it cannot be adapted.
+        adapted_by_corpus: The same for the test clips of each corpus, where they are of several.
+        arousal: Area under the curve of arousal, plain and by what the network was adapted to;
+            see `runs.adapted`. Empty where it was not measured.
         folder: Where the record was read from; not part of the record.
     """
 
@@ -133,6 +136,8 @@ class Run:
     repeat: int = 0
     searched: Searched | None = None
     adapted: dict[str, Headline] = field(default_factory=dict)
+    adapted_by_corpus: dict[str, dict[str, Headline]] = field(default_factory=dict)
+    arousal: dict[str, float] = field(default_factory=dict)
     folder: Path = field(compare=False)
 
     @property
@@ -148,6 +153,14 @@ class Run:
             corpus: One of several pooled corpora; None for the test clips of all.
         """
         return getattr(self.test if corpus is None else self.by_corpus[corpus], metric)
+
+    def adapted_to(self, corpus: str | None = None) -> dict[str, Headline]:
+        """Return the scores of the test clips by what the network was adapted to.
+
+        Args:
+            corpus: One of several pooled corpora; None for the test clips of all.
+        """
+        return self.adapted if corpus is None else self.adapted_by_corpus.get(corpus, {})
 
     @property
     def reference(self) -> Published | None:
@@ -192,6 +205,14 @@ class Run:
     def to_json(self) -> dict:
         """Return the record as JSON values, in the order in which a person would read them."""
         first, *others = map(asdict, self.environments)
+        adapted = {
+            "adapted": {name: asdict(value) for name, value in self.adapted.items()},
+            "adapted_by_corpus": {
+                corpus: {name: asdict(value) for name, value in part.items()}
+                for corpus, part in self.adapted_by_corpus.items()
+            },
+            "arousal": self.arousal,
+        }
         return {
             "format": FORMAT,
             "run": self.key.to_json(),
@@ -224,11 +245,7 @@ class Run:
             "environment": first,
             "resumed_in": others,
             **({} if self.searched is None else {"searched": asdict(self.searched)}),
-            **(
-                {"adapted": {name: asdict(value) for name, value in self.adapted.items()}}
-                if self.adapted
-                else {}
-            ),
+            **{name: value for name, value in adapted.items() if value},
         }
 
     @classmethod
@@ -271,6 +288,10 @@ class Run:
                     "adapted": {
                         name: Headline.from_json(scores)
                         for name, scores in value.get("adapted", {}).items()
+                    },
+                    "adapted_by_corpus": {
+                        corpus: {name: Headline.from_json(scores) for name, scores in part.items()}
+                        for corpus, part in value.get("adapted_by_corpus", {}).items()
                     },
                     "folder": folder,
                 }

@@ -14,7 +14,8 @@ from ser_keras import baselines, corpora, files, metrics, splits
 from ser_keras.engines import Engine, Inputs
 from ser_keras.prediction import Pipeline
 from ser_keras.runs import adapted
-from ser_keras.runs.record import Baseline, Headline
+from ser_keras.runs.adapted import Adapted
+from ser_keras.runs.record import Baseline
 from ser_keras.splits import Split
 
 if TYPE_CHECKING:
@@ -36,12 +37,15 @@ class _Among:
 
     def __call__(self, inputs: Inputs) -> np.ndarray:
         probabilities = self.engine(inputs) * self.possible
-        return probabilities / probabilities.sum(axis=1, keepdims=True)
+        totals = probabilities.sum(axis=1, keepdims=True)
+        # a network that is sure of an impossible emotion can give all possible ones exactly 0
+        alike = np.full_like(probabilities, 1 / self.possible.sum()) * self.possible
+        return np.divide(probabilities, totals, out=alike, where=totals > 0)
 
 
 def score(
     pipeline: Pipeline, split: Split, store: Mapping[str, np.ndarray]
-) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame, dict[str, Headline]]:
+) -> tuple[metrics.Scores, metrics.Scores, pd.DataFrame, Adapted]:
     """Return what the code that users will run makes of the clips.
 
     That is the scores of validation and test, a row a clip, and the test scores adapted to voices.
@@ -65,7 +69,7 @@ def score(
         table = table[["path", "speaker", "emotion", "text", "role"]]
         tables.append(table.assign(predicted=predicted, **columns))
     predictions = pd.concat(tables, ignore_index=True)
-    return scores[0], scores[1], predictions, adapted.scores(pipeline, split, store)
+    return scores[0], scores[1], predictions, adapted.measure(pipeline, split, store)
 
 
 def named_by_baselines(

@@ -116,6 +116,23 @@ def test_of_pooled_corpora_the_clips_of_one_are_scored_alone(tmp_path):
     assert comparison.chance_levels(ledger.rows(tmp_path)) == {}
 
 
+def test_of_pooled_corpora_adapted_scores_are_those_of_one_too(tmp_path):
+    pooled = {"recipe": "fusion", "corpus": "ravdess+savee+tess", "protocol": "speaker"}
+    part = {"by_corpus": {"tess": headline(9, 0.75)}, "adapted": adapted(0.25, 0.25, 0.25)}
+    of = {"tess": adapted(0.5, 0.625, 0.875), "savee": adapted(0.125, 0.125, 0.125)}
+    made(tmp_path, **pooled, **part, adapted_by_corpus=of)
+    table = comparison.adapted(ledger.rows(tmp_path))
+    column = list(table.header).index("TESS, with RAVDESS and SAVEE")
+    assert [row[column] for row in table.rows] == ["0.500", "0.625", "0.875"]
+
+
+def test_pooled_runs_without_adapted_scores_of_a_corpus_show_none(tmp_path):
+    pooled = {"recipe": "fusion", "corpus": "ravdess+savee+tess", "protocol": "speaker"}
+    part = {"by_corpus": {"tess": headline(9, 0.75)}, "adapted": adapted(0.25, 0.25, 0.25)}
+    made(tmp_path, **pooled, **part)
+    assert comparison.adapted(ledger.rows(tmp_path)).rows == []
+
+
 def test_neighbours_trained_on_pooled_corpora_are_tested_on_one(tmp_path):
     def pooled(predictions):
         index = range(len(predictions))

@@ -65,6 +65,25 @@ def test_a_row_that_lacks_a_corpus_calibrates_nothing():
         release.left_out(row)
 
 
+def test_the_card_has_the_arousal_of_adapted_clips_where_all_runs_measured_it(
+    tiny_run, monkeypatch
+):
+    def rows_with(*areas):
+        parts = [part("ravdess", 0.97), part("tess", 0.6)]
+        of = {"3 recordings": tiny_run.test, "speaker": tiny_run.test}
+        changed = [dataclasses.replace(tiny_run, adapted=of, arousal=area) for area in areas]
+        pairs = zip(parts, changed, strict=True)
+        parts = [dataclasses.replace(each, run=run) for each, run in pairs]
+        monkeypatch.setattr(release, "left_out", lambda row: parts)
+        return {cells[0]: cells[1:] for cells in release.card(Row((tiny_run,))).rows}
+
+    table = rows_with({"plain": 0.5, "speaker": 0.75}, {"plain": 0.5, "speaker": 0.875})
+    assert table["arousal, adapted: speaker"] == ["0.750", "0.875", "0.812"]
+    assert "arousal, adapted: 3 recordings" not in table
+    table = rows_with({"plain": 0.5, "speaker": 0.75}, {})
+    assert "arousal, adapted: speaker" not in table
+
+
 def test_labels_count_from_a_margin_that_other_corpora_set():
     parts = [part("ravdess", 0.97), part("tess", 0.6)]
     temperatures = release.temperatures(parts)
