@@ -10,7 +10,7 @@ import itertools
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ser_keras import files, metrics, pictures, recipes
 from ser_keras.errors import SerKerasError
@@ -191,7 +191,7 @@ def milliseconds(path: Path = TIMES) -> dict[str, float]:
     """
     if not path.exists():
         return {}
-    stored = files.read_json(path)
+    stored: Any = files.read_json(path)
     try:
         return {name: statistics.median(each) for name, each in stored["milliseconds"].items()}
     except (KeyError, TypeError, AttributeError, statistics.StatisticsError) as error:
