@@ -254,7 +254,7 @@ def select(recipe: Recipe, index: corpora.Index, split: Split, cache: Path, lear
         "validation": validation,
         "picked": picked,
         "uar": round(test.uar.value, 6),
-        "adapted": {name: round(each.uar.value, 6) for name, each in adapted.items()},
+        "adapted": {name: round(each.uar.value, 6) for name, each in adapted.scores.items()},
         "scored": search.scored + (picked != own_setting(recipe, search)),
     }
 
@@ -292,8 +292,8 @@ def run(
             recipe, index = classes.adapted(recipes.get(name), library.index(corpus))
             learned: dict = {}
             for fold in range(splits.folds(index, protocol)):
+                key = RunKey(recipe=name, corpus=index.corpus, protocol=protocol, fold=fold)
                 place = {"recipe": name, "corpus": index.corpus, "protocol": protocol, "fold": fold}
-                key = RunKey(**place)
                 split = splits.make(index, protocol, seed=0, fold=fold, draw=recipe.draw)
                 if key in kept and kept[key].split_hash != split.hash:
                     problem = f"was made from other clips than {index.root} holds"

@@ -39,6 +39,7 @@ def summary(results: Sequence[dict], rows: Iterable[Row]) -> Table:
             [
                 key.recipe,
                 key.corpus,
+                f"{len(pairs)} of {pairs[0][1].folds}",
                 pairs[0][0]["by"],
                 ", ".join(f"{name} ({number})" for name, number in counted.items()),
                 *(f"{value:.3f}" for value in judged),
@@ -49,9 +50,9 @@ def summary(results: Sequence[dict], rows: Iterable[Row]) -> Table:
                 str(max(each["scored"] for each, _ in pairs)),
             ]
         )
-    header = ("system", "corpus", "divided by", "picked (folds)", "validation, picked")
-    header += ("validation, fixed", "UAR, nested", "UAR, fixed", "difference")
-    header += ("folds higher, lower", "adapted to 3, nested", "adapted to 3, fixed")
+    header = ["system", "corpus", "folds", "divided by", "picked (folds)", "validation, picked"]
+    header += ["validation, fixed", "UAR, nested", "UAR, fixed", "difference"]
+    header += ["folds higher, lower", "adapted to 3, nested", "adapted to 3, fixed"]
     return Table((*header, "settings scored"), cells)
 
 
@@ -76,16 +77,20 @@ def by_fold(results: Sequence[dict], rows: Iterable[Row]) -> Table:
 def words(results: Sequence[dict], rows: Iterable[Row]) -> str:
     """Return in sentences whether nested choices do better or worse than the fixed penalties.
 
+    Systems and corpora with a missing fold are left out.
+
     Args:
         results: Stored results, a dict a fold.
         rows: Rows of the ledger, which hold the kept runs.
     """
     gains = {}
     for key, pairs in _beside(results, rows).items():
+        if len(pairs) < pairs[0][1].folds:
+            continue
         nested, fixed = map(statistics.fmean, _uars(pairs))
         gains[f"{key.recipe} on {key.corpus}"] = round(nested - fixed, 3)
     if not gains:
-        return "Nothing was measured."
+        return "No row is finished."
     above, below = (sum(sign * gain > 0 for gain in gains.values()) for sign in (1, -1))
     most, least = (function(gains, key=lambda name: gains[name]) for function in (max, min))
     return (
@@ -114,4 +119,5 @@ def _uars(pairs: Iterable[tuple[dict, Run]]) -> tuple[list[float], list[float]]:
 
 
 def _mean(values: list[float]) -> str:
-    return f"{statistics.fmean(values):.3f} ± {statistics.stdev(values):.3f}"
+    spread = f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.3f}{spread}"
