@@ -57,16 +57,14 @@ def _against_playing(way: str):
 ROWS = (
     Row(
         "encoder-one",
-        f"speaker encoder, {CLIPS} clips of {SECONDS:.0f} s one by one, samples to vectors, "
-        "processor time",
+        f"speaker encoder, {CLIPS} clips of {SECONDS:.0f} s one by one, processor time",
         "their playing time",
         _against_playing("one"),
         target=60,
     ),
     Row(
         "encoder-several",
-        f"speaker encoder, {CLIPS} clips of {SECONDS:.0f} s together, samples to vectors, "
-        "processor time",
+        f"speaker encoder, {CLIPS} clips of {SECONDS:.0f} s together, processor time",
         "their playing time",
         _against_playing("several"),
         target=150,
