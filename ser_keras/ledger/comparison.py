@@ -227,7 +227,7 @@ def systems(rows: Iterable[Row], times: Mapping[str, float]) -> Table:
         licence = "MIT, encoder Apache-2.0" if heard else "MIT"
         table.append([way(name), name, trained, *pretrained, time, licence])
     for model in LARGE_MODELS:
-        size = f"about {model.parameters:,}"
+        size = "" if model.parameters is None else f"about {model.parameters:,}"
         facts = [size, model.data, "", model.licence]
         table.append([LARGE, model.name, "small network", *facts])
     header = ("kind", "system", "parameters trained", "parameters frozen", "pretrained on")

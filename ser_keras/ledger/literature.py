@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 # UAR ("UA") from the paper, accuracy ("WA") from https://emo-box.github.io/leaderboard1.html
+# Each model names where its size, data and licence stand. WavLM has two licences: its repository
+# (github.com/microsoft/unilm, wavlm/README.md) is under MIT, and torchaudio passes the weights on
+# under it; the card of the weights that EmoBox loads (huggingface.co/microsoft) links to
+# UniSpeech's, which is CC BY-SA 3.0.
 SOURCE = "Ma and others 2024 (EmoBox), arXiv:2406.07162, its benchmark within corpora"
 
 
@@ -20,66 +24,67 @@ class LargeModel:
 
     Args:
         name: Name of the model.
-        parameters: Number of its frozen parameters, roughly, as its authors give it.
+        parameters: Number of its frozen parameters, roughly; None where no source was read.
         data: Hours and kind of the speech that it was trained on.
-        licence: Licence of its weights as its model card gives it, "" where it was not looked up.
+        licence: Licence of its weights as its model card gives it; both where sources disagree.
         uar: UAR by corpus and protocol.
         accuracy: Accuracy by corpus and protocol, where no UAR is at hand.
     """
 
     name: str
-    parameters: int
+    parameters: int | None
     data: str
     licence: str
     uar: Mapping[tuple[str, str], float]
     accuracy: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
+_WAVLM_LICENCE = "CC BY-SA 3.0 by its card, MIT by its repository"
 _RAVDESS, _SAVEE = ("ravdess", "speaker-emobox"), ("savee", "speaker")
 LARGE_MODELS = (
     LargeModel(
-        name="wav2vec2-base",
+        name="wav2vec2-base",  # huggingface.co/facebook/wav2vec2-base; arXiv:2006.11477
         parameters=95_000_000,
         data="960 h of English",
         licence="Apache-2.0",
         uar={_RAVDESS: 0.543, _SAVEE: 0.449},
     ),
     LargeModel(
-        name="WavLM-base",
+        name="WavLM-base",  # arXiv:2110.13900, 94.70 M; huggingface.co/microsoft/wavlm-base
         parameters=95_000_000,
         data="960 h of English",
-        licence="MIT",
+        licence=_WAVLM_LICENCE,
         uar={_RAVDESS: 0.616},
         accuracy={_SAVEE: 0.671},
     ),
     LargeModel(
-        name="HuBERT-base",
+        name="HuBERT-base",  # huggingface.co/facebook/hubert-base-ls960; arXiv:2106.07447
         parameters=95_000_000,
         data="960 h of English",
         licence="Apache-2.0",
         uar={_RAVDESS: 0.654, _SAVEE: 0.589},
     ),
     LargeModel(
-        name="data2vec2-large",
-        parameters=314_000_000,
+        name="data2vec2-large",  # fairseq's README.md and examples/data2vec/README.md, Libri-Light
+        parameters=None,
         data="60,000 h of English",
-        licence="",
+        licence="MIT",
         uar={_SAVEE: 0.758},
         accuracy={_RAVDESS: 0.716},
     ),
     LargeModel(
-        name="WavLM-large",
+        name="WavLM-large",  # arXiv:2110.13900, 316.62 M; huggingface.co/microsoft/wavlm-large
         parameters=317_000_000,
         data="94,000 h of English",
-        licence="",
+        licence=_WAVLM_LICENCE,
         uar={_RAVDESS: 0.720},
         accuracy={_SAVEE: 0.708},
     ),
     LargeModel(
-        name="Whisper-large-v3",
-        parameters=637_000_000,  # of its encoder alone
-        data="5,000,000 h in many languages, with text",
-        licence="",
+        name="Whisper-large-v3",  # huggingface.co/openai/whisper-large-v3, github.com/openai
+        parameters=637_000_000,  # of its encoder: 32 layers of 1,280 units, two convolutions
+        data="5,000,000 h in many languages, with text",  # four fifths of it from Whisper-large-v2
+        licence="Apache-2.0 by its card, MIT by its repository",
         uar={_RAVDESS: 0.753, _SAVEE: 0.741},
     ),
 )

@@ -155,6 +155,16 @@ def test_large_models_of_the_literature_are_marked_as_not_run_here():
     assert line(table, "WavLM-base")["SAVEE"] == "accuracy 0.671"
 
 
+def test_a_large_model_whose_size_no_source_gives_has_none():
+    table = comparison.systems([])
+    assert line(table, "data2vec2-large")["parameters frozen"] == ""
+    assert line(table, "WavLM-large")["parameters frozen"] == "about 317,000,000"
+
+
+def test_each_large_model_has_a_licence():
+    assert all(model.licence for model in literature.LARGE_MODELS)
+
+
 def test_each_figure_of_the_literature_answers_a_question():
     asked = {question[1:3] for question in comparison.QUESTIONS}
     for model in literature.LARGE_MODELS:

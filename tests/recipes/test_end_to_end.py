@@ -127,7 +127,7 @@ def index_of(tiny_index, voice, cache, data):
 
 
 # each of these takes a quarter of a minute and differs from its neighbour in settings alone
-SLOW = {"adafnn-transformer-corrected", "attention-three-corpora-corrected"}
+SLOW = {"adafnn-transformer-corrected", "attention-three-corpora-corrected", "fusion-pooled"}
 
 
 @pytest.mark.parametrize(
