@@ -193,7 +193,11 @@ def milliseconds(path: Path = TIMES) -> dict[str, float]:
         return {}
     stored: Any = files.read_json(path)
     try:
-        return {name: statistics.median(each) for name, each in stored["milliseconds"].items()}
+        return {
+            name: statistics.median(values)
+            for measured in stored
+            for name, values in measured["milliseconds"].items()
+        }
     except (KeyError, TypeError, AttributeError, statistics.StatisticsError) as error:
         problem = "holds no milliseconds by system"
         raise SerKerasError(path, problem, "Take a fresh copy of the project") from error

@@ -79,6 +79,21 @@ def measure(names: Sequence[str], setting: Setting) -> dict[str, list[float]]:
     }
 
 
+def store(measured: dict[str, list[float]], environment: dict, path: Path) -> None:
+    """Store the milliseconds of recipes in place of older ones; those of others stay.
+
+    Args:
+        measured: Milliseconds a clip by recipe, one value a repetition.
+        environment: Where and how they were measured.
+        path: JSON file, which may not exist yet.
+    """
+    entries = []
+    for entry in files.read_json(path) if path.exists() else []:
+        others = {n: each for n, each in entry["milliseconds"].items() if n not in measured}
+        entries += [entry | {"milliseconds": others}] if others else []
+    files.write_json(path, [*entries, {"environment": environment, "milliseconds": measured}])
+
+
 def _nothing(inputs) -> np.ndarray:
     raise NotImplementedError
 
@@ -110,7 +125,7 @@ def main(argv: list[str] | None = None) -> None:
         console.show(console.table(("system", "ms a clip", "least", "most"), cells))
         if arguments.keep:
             about = asdict(Environment.here(setting)) | {"clips": CLIPS, "load": round(load, 1)}
-            files.write_json(comparison.TIMES, {"environment": about, "milliseconds": measured})
+            store(measured, about, comparison.TIMES)
 
 
 if __name__ == "__main__":

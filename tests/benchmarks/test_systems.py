@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ser_keras import recipes
+from ser_keras import files, recipes
+from ser_keras.ledger import comparison
 from ser_keras.prediction import Prediction
 from tests.benchmarks import systems
 from tests.benchmarks.setting import Setting
@@ -35,3 +36,11 @@ def test_each_repetition_has_a_time_for_a_clip(clips, steps, tmp_path, monkeypat
     assert [*times] == [NAME]
     assert len(times[NAME]) == 3
     assert all(0 < value < 10_000 for value in times[NAME])
+
+
+def test_a_recipe_that_is_measured_again_takes_the_place_of_its_older_times(tmp_path):
+    path = tmp_path / "milliseconds.json"
+    systems.store({"a": [1.0], "b": [2.0]}, {"load": 1}, path)
+    systems.store({"b": [4.0], "c": [3.0]}, {"load": 2}, path)
+    assert comparison.milliseconds(path) == {"a": 1.0, "b": 4.0, "c": 3.0}
+    assert [entry["environment"]["load"] for entry in files.read_json(path)] == [1, 2]

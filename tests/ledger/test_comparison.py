@@ -156,7 +156,7 @@ def test_large_models_of_the_literature_are_marked_as_not_run_here():
 
 
 def test_a_large_model_whose_size_no_source_gives_has_none():
-    table = comparison.systems([])
+    table = comparison.systems([], {})
     assert line(table, "data2vec2-large")["parameters frozen"] == ""
     assert line(table, "WavLM-large")["parameters frozen"] == "about 317,000,000"
 
@@ -193,11 +193,11 @@ def test_the_parameters_of_an_encoder_are_counted_apart_from_the_trained_ones(tm
 def test_the_time_of_a_system_is_the_median_of_what_is_stored(tmp_path):
     path = tmp_path / "milliseconds.json"
     assert comparison.milliseconds(path) == {}
-    path.write_text('{"milliseconds": {"fusion": [9.0, 3.0, 4.0]}}')
+    path.write_text('[{"milliseconds": {"fusion": [9.0, 3.0, 4.0]}}]')
     assert comparison.milliseconds(path) == {"fusion": 4.0}
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"milliseconds": {"fusion": []}}'])
+@pytest.mark.parametrize("text", ["3", "[[]]", "[{}]", '[{"milliseconds": {"fusion": []}}]'])
 def test_times_of_another_form_are_refused(text, tmp_path):
     path = tmp_path / "milliseconds.json"
     path.write_text(text)
