@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from ser_keras import cli, console, engines, files, ledger, recipes, runs, splits
-from ser_keras.cli import reliability, search
+from ser_keras.cli import reliability, search, selection
 from ser_keras.errors import SerKerasError, Skipped, unknown
 from ser_keras.ledger import sweep, tables
 from ser_keras.ledger.rows import grouped
@@ -54,6 +54,7 @@ def main(argv: list[str] | None = None) -> None:
         "pictures": _draw,
         "voices": _tell_voices_apart,
         "reliability": reliability.measure,
+        "selection": selection.run,
     }
     resumable = "Stopped. The same command resumes after the last finished epochs."
     folders = {name: getattr(arguments, name[2:], None) for name in ("--out", "--cache")}
@@ -183,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
         apart.add_argument(name, type=Path, default=place, metavar="DIR", help=words)
     apart.add_argument("--keep", action="store_true", help="for maintainers: write results and map")
     reliability.add(actions, _FOLDERS)
+    selection.add(actions)
     unpack = actions.add_parser("unpack", help="give a kept run its folder back, with its pictures")
     unpack.add_argument(
         "run", metavar="RUN", help="such as attention-tess/tess/paper-0-seed0; see results/runs.csv"

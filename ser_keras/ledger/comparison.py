@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from ser_keras import metrics, pictures, recipes
+from ser_keras import files, metrics, pictures, recipes
+from ser_keras.errors import SerKerasError
 from ser_keras.ledger.literature import LARGE_MODELS
 from ser_keras.ledger.rows import Row
 from ser_keras.ledger.tables import Table, counts, same_clips
 from ser_keras.models.speaker_encoder import encoder
 from ser_keras.runs import Run
 
+TIMES = files.RESULTS / "milliseconds.json"  # written by `tests.benchmarks.systems`
 MFCC = "MFCC statistics"  # a baseline, and the recipe that is the same as a network
 BASELINE = "best baseline"
 FUNCTIONALS, ENCODER, BOTH = "functionals", "speaker encoder", "encoder and functionals"
@@ -178,8 +181,35 @@ def short(rows: Iterable[Row]) -> Table:
     return Table(("UAR", *_SHORT), table if answers else [])
 
 
-def systems(rows: Iterable[Row]) -> Table:
-    """Return what each system is made of: its parameters, what they learned from, licences."""
+def milliseconds(path: Path = TIMES) -> dict[str, float]:
+    """Return the time of the processor for a clip by system, in ms; none if there is no file.
+
+    It is the median of the stored repetitions.
+
+    Raises:
+        SerKerasError: The file holds something else.
+    """
+    if not path.exists():
+        return {}
+    stored: Any = files.read_json(path)
+    try:
+        return {
+            name: statistics.median(values)
+            for measured in stored
+            for name, values in measured["milliseconds"].items()
+        }
+    except (KeyError, TypeError, AttributeError, statistics.StatisticsError) as error:
+        problem = "holds no milliseconds by system"
+        raise SerKerasError(path, problem, "Take a fresh copy of the project") from error
+
+
+def systems(rows: Iterable[Row], times: Mapping[str, float]) -> Table:
+    """Return what each system is made of: its parameters, what they learned from, time, licences.
+
+    Args:
+        rows: Rows, of whose systems those are shown that answer a question.
+        times: Milliseconds for a clip by system. A system that was not timed has an empty cell.
+    """
     sizes: dict[str, set[int]] = {}
     for row in itertools.chain.from_iterable(_answering(rows).values()):
         sizes.setdefault(row.key.recipe, set()).update(run.parameters for run in row.runs)
@@ -196,13 +226,16 @@ def systems(rows: Iterable[Row]) -> Table:
         ends = sorted({min(sizes[name]), max(sizes[name])})
         trained = " to ".join(f"{size:,}" for size in ends)
         heard = way(name) in (ENCODER, BOTH)
-        facts = (f"{frozen:,}", "VoxCeleb", "MIT, encoder Apache-2.0") if heard else ("", "", "MIT")
-        table.append([way(name), name, trained, *facts])
+        time = f"{times[name]:.1f}" if name in times else ""
+        pretrained = (f"{frozen:,}", "VoxCeleb") if heard else ("", "nothing")
+        licence = "MIT, encoder Apache-2.0" if heard else "MIT"
+        table.append([way(name), name, trained, *pretrained, time, licence])
     for model in LARGE_MODELS:
         size = "" if model.parameters is None else f"about {model.parameters:,}"
-        table.append([LARGE, model.name, "small network", size, model.data, model.licence])
+        facts = [size, model.data, "", model.licence]
+        table.append([LARGE, model.name, "small network", *facts])
     header = ("kind", "system", "parameters trained", "parameters frozen", "pretrained on")
-    return Table((*header, "licence"), table)
+    return Table((*header, "ms a clip", "licence"), table)
 
 
 def neighbours(rows: Iterable[Row]) -> Table:

@@ -22,6 +22,8 @@ from ser_keras.ledger import (
     detectors,
     release,
     reliability,
+    selection,
+    selection_tables,
     small_corpora,
     storage,
     tables,
@@ -73,6 +75,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
     rows = grouped(runs)
     by_name = {" ".join(row.key): row for row in rows}
     measured = functools.cache(lambda: reliability.measured(reliability.chosen(rows)))
+    chosen = functools.cache(lambda: small_corpora.read(selection.RESULTS))
 
     def unanswered(system: str = "") -> list[list[reliability.Held]]:
         return [own for own in measured() if system in ("", own[0].system)]
@@ -93,7 +96,9 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "adaptation-itself": lambda: adapted.itself(small_corpora.read(adapted.RESULTS)).markdown(),
         "comparison": lambda: comparison.plain(rows).markdown(),
         "comparison-adapted": lambda: comparison.adapted(rows).markdown(),
-        "comparison-systems": lambda: comparison.systems(rows).markdown(),
+        "comparison-systems": lambda: comparison.systems(
+            rows, comparison.milliseconds()
+        ).markdown(),
         "comparison-pairs": lambda: comparison.neighbours(rows).markdown(),
         "comparison-short": lambda: comparison.short(rows).markdown(),
         "small-corpora": lambda: small_corpora.table(small_corpora.read()).markdown(),
@@ -122,6 +127,9 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "card-general-adapted-sets": lambda: adapted_reliability.sets(
             adapted_reliability.read(), "general"
         ).markdown(),
+        "selection": lambda: selection_tables.summary(chosen(), rows).markdown(),
+        "selection-folds": lambda: selection_tables.by_fold(chosen(), rows).markdown(),
+        "selection-words": lambda: selection_tables.words(chosen(), rows),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
         **{name: functools.partial(detectors.markdown, name) for name in detectors.TABLES},
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",

@@ -9,11 +9,18 @@ from pathlib import Path
 
 from ser_keras import cli, console, files
 from ser_keras.errors import SerKerasError
-from tests.benchmarks import document, features, long, memory, prediction, store, training
+from tests.benchmarks import document, encoder, features, long, memory, prediction, store, training
 from tests.benchmarks.rows import Environment, Result, Row
 from tests.benchmarks.setting import CLIPS, add_corpora, prepare
 
-ROWS = (*features.ROWS, *prediction.ROWS, *training.ROWS, *memory.ROWS, *long.ROWS)
+ROWS = (
+    *features.ROWS,
+    *encoder.ROWS,
+    *prediction.ROWS,
+    *training.ROWS,
+    *memory.ROWS,
+    *long.ROWS,
+)
 STORE = files.RESULTS / "speed.json"
 DOCUMENT = files.RESULTS / "speed.md"
 PICTURE = files.RESULTS / "pictures" / "speed.png"

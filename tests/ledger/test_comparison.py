@@ -3,6 +3,7 @@
 import pytest
 
 from ser_keras import ledger, pictures
+from ser_keras.errors import SerKerasError
 from ser_keras.ledger import comparison, literature
 from tests.ledger.made import headline, made, mislabelled
 
@@ -155,7 +156,7 @@ def test_large_models_of_the_literature_are_marked_as_not_run_here():
 
 
 def test_a_large_model_whose_size_no_source_gives_has_none():
-    table = comparison.systems([])
+    table = comparison.systems([], {})
     assert line(table, "data2vec2-large")["parameters frozen"] == ""
     assert line(table, "WavLM-large")["parameters frozen"] == "about 317,000,000"
 
@@ -180,19 +181,35 @@ def test_the_chance_level_of_corpora_left_out_is_a_mean_over_them(tmp_path):
 def test_the_parameters_of_an_encoder_are_counted_apart_from_the_trained_ones(tmp_path):
     made(tmp_path, recipe="encoder-linear", protocol="speaker", parameters=7_175, **NOTHING)
     made(tmp_path, recipe="functionals-linear", protocol="speaker", parameters=3_031, **NOTHING)
-    table = comparison.systems(ledger.rows(tmp_path))
+    table = comparison.systems(ledger.rows(tmp_path), {"encoder-linear": 12.345})
     encoder = line(table, "encoder-linear")
     assert (encoder["parameters trained"], encoder["parameters frozen"]) == ("7,175", "829,440")
     assert "Apache-2.0" in encoder["licence"]
     functionals = line(table, "functionals-linear")
-    assert (functionals["parameters frozen"], functionals["pretrained on"]) == ("", "")
+    assert (functionals["parameters frozen"], functionals["pretrained on"]) == ("", "nothing")
+    assert (encoder["ms a clip"], functionals["ms a clip"]) == ("12.3", "")
+
+
+def test_the_time_of_a_system_is_the_median_of_what_is_stored(tmp_path):
+    path = tmp_path / "milliseconds.json"
+    assert comparison.milliseconds(path) == {}
+    path.write_text('[{"milliseconds": {"fusion": [9.0, 3.0, 4.0]}}]')
+    assert comparison.milliseconds(path) == {"fusion": 4.0}
+
+
+@pytest.mark.parametrize("text", ["3", "[[]]", "[{}]", '[{"milliseconds": {"fusion": []}}]'])
+def test_times_of_another_form_are_refused(text, tmp_path):
+    path = tmp_path / "milliseconds.json"
+    path.write_text(text)
+    with pytest.raises(SerKerasError, match="holds no milliseconds by system"):
+        comparison.milliseconds(path)
 
 
 def test_the_frozen_parameters_are_those_of_the_stored_encoder(tmp_path):
     from ser_keras.models.speaker_encoder import encoder
 
     made(tmp_path, recipe="encoder-linear", protocol="speaker")
-    cells = line(comparison.systems(ledger.rows(tmp_path)), "encoder-linear")
+    cells = line(comparison.systems(ledger.rows(tmp_path), {}), "encoder-linear")
     size = sum(array.size for array in encoder.load().values())
     assert cells["parameters frozen"] == f"{size:,}"
 
