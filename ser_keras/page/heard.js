@@ -3,6 +3,7 @@
 
 const PICTURE = { kind: "log_mel", n_fft: 1024, win_length: null, window: "hann", center: true, pad_mode: "constant",
   n_mels: 80, fmin: 60, htk: true, mel_norm: null, power: 2, ref: 1, amin: 1e-10, top_db: 70, n_mfcc: 40 };
+const BLUE = [55, 119, 178]; // shows on light and on dark cards
 const PICTURED_S = 60; // longer recordings get no picture
 
 // Return {samples, rate, channels}: the sound of a file as mono, at its own rate.
@@ -23,7 +24,6 @@ function drawBands(canvas, samples, rate) {
   const hop = Math.max(128, Math.ceil(samples.length / 800));
   const spec = { ...PICTURE, sample_rate: rate, fmax: Math.min(8000, rate / 2), hop_length: hop };
   const { frames, width, values } = extract(samples, { features: spec });
-  const ink = getComputedStyle(document.body).getPropertyValue("--bands").trim().split(" ").map(Number);
   canvas.width = frames;
   canvas.height = width;
   const context = canvas.getContext("2d"), image = context.createImageData(frames, width);
@@ -31,7 +31,7 @@ function drawBands(canvas, samples, rate) {
   for (let t = 0; t < frames; t++) {
     for (let band = 0; band < width; band++) {
       const share = Math.max(0, 1 + (values[t * width + band] - loudest) / 70);
-      image.data.set([...ink, 255 * share ** 1.5], 4 * ((width - 1 - band) * frames + t));
+      image.data.set([...BLUE, 255 * share ** 1.5], 4 * ((width - 1 - band) * frames + t));
     }
   }
   context.putImageData(image, 0, 0);
@@ -42,7 +42,7 @@ function factsOf({ rows, seconds, wave, flags, heardRate }, { rate, channels }) 
   const spoken = flags ? flags.filter(Boolean).length / 50
     : rows.reduce((sum, row) => sum + (row.probabilities ? row.end - row.start : 0), 0);
   const peak = wave.reduce((most, [low, high]) => Math.max(most, -low, high), 0);
-  const facts = [`Speech in ${spoken.toFixed(1)} of ${seconds.toFixed(1)} seconds.`];
+  const facts = [`Somebody speaks for ${lasting(spoken)} of ${lasting(seconds)}.`];
   const level = Math.round(20 * Math.log10(Math.max(peak, 1e-6)));
   facts.push(peak > 0.99 ? "The loudest places are as loud as a file can be, and may be distorted."
     : peak < 0.02 ? `It is very quiet: its loudest place lies ${-level} dB below the most that a file can hold.`

@@ -103,7 +103,9 @@ function showResult(card, entry, labels, colours) {
   const below = several ? [entry.player.parts, legendOf(times, colours), caption, ...(bars ? [bars.list] : [])]
     : [...(bars ? [bars.list] : []), entry.player.parts];
   card.append(...below);
-  const remarks = [...new Set([...notes, ...rows.map((row) => row.note)])].filter(Boolean);
+  const isAdapted = (remark) => remark.startsWith("adapted by"); // which stands beside the drop zone
+  const own = rows.filter((row) => row.probabilities && row.note).flatMap((row) => row.note.split("; "));
+  const remarks = [...new Set([...notes, ...own])].filter((remark) => !isAdapted(remark));
   if (entry.enrolled) remarks.push("the page got used to the voice by this very recording, so its label says little");
   if (remarks.length) card.append(element("p", { class: "note", text: `Note: ${remarks.join("; ")}.` }));
   card.append(heardOf(entry));

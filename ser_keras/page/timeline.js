@@ -30,11 +30,12 @@ function drawTimeline(canvas, { rows, wave, seconds }, colours, place) {
   const colour = (name) => style.getPropertyValue(name).trim();
   const at = (second) => (second / seconds) * width;
   const band = rows.length > 1 ? 22 * scale : 0, axis = 20 * scale, floor = height - axis - band;
+  const isDense = width / rows.length < 12 * scale; // then tints behind the waveform are only stripes
   for (const { start, end, label } of rows) {
     const left = Math.round(at(start)), right = Math.round(at(end));
     context.fillStyle = paintOf(context, label, colours, scale, colour("--quiet"));
-    context.fillRect(left, floor, Math.max(1, right - left - scale), band);
-    if (!colours[label]) continue;
+    context.fillRect(left, floor, Math.max(1, right - left - (isDense ? 0 : scale)), band);
+    if (!colours[label] || isDense) continue;
     context.globalAlpha = 0.16;
     context.fillRect(left, 0, right - left, floor);
     context.globalAlpha = 1;
@@ -71,9 +72,8 @@ function clock(seconds) {
 // Return how long something lasts: 3.7 s, 57 s, 12 min 30 s, 1 h 2 min.
 function lasting(seconds) {
   if (seconds < 10) return `${Number(seconds.toFixed(1))} s`;
-  const whole = Math.round(seconds), minutes = Math.floor(whole / 60);
-  if (minutes < 1) return `${whole} s`;
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  const whole = Math.round(seconds), [h, min, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return [[h, "h"], [min, "min"], [h ? 0 : s, "s"]].filter(([x]) => x).map(([x, unit]) => `${x} ${unit}`).join(" ");
 }
 
 // Return {parts, draw, close} of a recording: its timeline with a button that plays it. `paint` draws
@@ -84,7 +84,7 @@ function playerOf({ file, rows, seconds, address }, paint, moved) {
   const canvas = element("canvas", { tabindex: "0", role: "slider", "aria-label": `Emotion over time in ${file.name}`,
     "aria-valuemin": "0", "aria-valuemax": String(Math.ceil(seconds)), class: rows.length > 1 ? "long" : "" });
   const button = element("button", { type: "button", text: "Play", "aria-label": `Play ${file.name}` });
-  const where = element("span", { class: "quiet" }), note = element("p", { class: "quiet", role: "status" });
+  const where = element("span", { class: "quiet" }), note = element("p", { class: "quiet alarm", role: "status" });
   const rowAt = (second) => rows.find((row) => second < row.end) || rows[rows.length - 1];
   const started = () => !audio.paused || audio.currentTime > 0;
   const draw = () => {
@@ -95,7 +95,9 @@ function playerOf({ file, rows, seconds, address }, paint, moved) {
     canvas.setAttribute("aria-valuetext", `${clock(second)} of ${clock(seconds)}, ${rowAt(second).label}`);
     moved(started() ? rowAt(second) : null);
   };
-  const play = () => audio.play().catch(() => { note.textContent = "This browser cannot play it, though it can label it."; });
+  const play = () => audio.play().catch(({ name }) => {
+    if (name !== "AbortError") note.textContent = "This browser cannot play it, though the model can hear it.";
+  });
   const seek = (second) => { audio.currentTime = Math.min(Math.max(second, 0), Math.max(seconds - 0.01, 0)); };
   const secondOf = (event) => (event.offsetX / canvas.clientWidth) * seconds;
   canvas.addEventListener("click", (event) => { seek(secondOf(event)); play(); });

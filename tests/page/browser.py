@@ -20,7 +20,7 @@ _QUIET = (
     "--disable-background-networking --disable-component-update --disable-sync --mute-audio "
     "--disable-default-apps --remote-debugging-pipe --use-fake-ui-for-media-stream "
     "--use-fake-device-for-media-stream --autoplay-policy=no-user-gesture-required "
-    "--force-prefers-reduced-motion"
+    "--force-prefers-reduced-motion --hide-scrollbars"
 ).split()
 
 

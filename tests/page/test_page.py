@@ -4,12 +4,14 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from ser_keras import pictures
 from ser_keras.errors import SerKerasError
 from ser_keras.page import ENGINE, HERE, INTERFACE, network, settings
 from ser_keras.page.card import card_html, trust_html
 from ser_keras.reliability import Answers, Reliability
+from tests.page import screenshot
 
 
 def test_the_page_of_general_has_at_most_four_megabytes(html):
@@ -92,3 +94,9 @@ def test_the_page_of_general_gives_the_figures_of_its_bundle(general, html):
     shown = re.search(r"How far can I trust it\?</summary>\s*<p>(.*?)</p>", html.read_text())[1]
     assert f"<strong>{100 * plain.overall:.0f}</strong> of 100" in shown
     assert f"{plain.speakers} voices" in shown
+
+
+def test_the_picture_of_the_page_is_small():
+    with Image.open(screenshot.PLACE) as picture:
+        assert picture.width == screenshot.WIDTH
+    assert screenshot.PLACE.stat().st_size < 80_000

@@ -10,8 +10,10 @@ import threading
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from ser_keras.cli import use
+from tests.page import screenshot
 from tests.page.browser import CARDS, DONE, NAMES, ROWS
 
 pytestmark = pytest.mark.browser
@@ -47,12 +49,29 @@ def test_a_folder_that_is_dropped_gets_a_sentence(fresh, tmp_path):
     fresh.wait("document.getElementById('status').textContent.startsWith('holiday is a folder')")
 
 
+def test_a_recording_that_is_removed_while_it_is_read_is_gone(fresh, voice, clip, tmp_path):
+    soundfile.write(tmp_path / "long.wav", voice(200, 20), 22_050)
+    fresh.choose("#files", tmp_path / "long.wav")
+    fresh.wait("document.querySelector('#results progress')")
+    fresh.click(".close")
+    fresh.add(clip)
+    assert fresh.evaluate(NAMES) == ["clip.wav"]
+    assert [row[0] for row in fresh.evaluate(ROWS)] == ["clip.wav"]
+
+
+def test_how_long_something_lasts_is_said_in_the_usual_units(fresh):
+    seconds = [0.04, 3.72, 9.96, 57.4, 60, 600, 754, 3_720, 7_200]
+    assert fresh.evaluate(f"{seconds}.map(lasting)") == [
+        *("0 s", "3.7 s", "10 s", "57 s", "1 min", "10 min", "12 min 34 s", "1 h 2 min", "2 h"),
+    ]
+
+
 def test_what_the_model_heard_is_drawn_and_told(fresh, clip):
     fresh.add(clip)
     fresh.click("#results summary")
     fresh.wait("document.querySelector('#results details li')")
     text = fresh.evaluate("document.querySelector('#results details').innerText")
-    assert re.search(r"Speech in [\d.]+ of 2.0 seconds", text)
+    assert re.search(r"Somebody speaks for [\d.]+ s of 2 s\.", text)
     assert "hears all 22,050 samples a second" in text
     painted = fresh.evaluate(
         "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data"
@@ -114,13 +133,15 @@ def test_recordings_that_are_dropped_on_its_panel_adapt_the_page(fresh, clip, vo
     fresh.wait(f"{ADAPTED}.startsWith('On: adapted to 3 recordings')")
     assert "They all seem to have the same mood" in fresh.evaluate(ADAPTED)
     (row,) = fresh.evaluate(ROWS)
-    assert row[-2:] == ["3", "adapted by 3 recordings"]
+    assert row[-2] == "3"
+    assert row[-1].startswith("adapted by 3 recordings")
     assert fresh.evaluate(f"{CARDS}.length") == 1  # they are not labelled themselves
     fresh.add(tmp_path / "0.wav")
     assert "got used to the voice by this very recording" in fresh.text()
     fresh.click("#unadapt")
     fresh.wait(f"{ADAPTED}.startsWith('Off')")
-    assert [row[-2:] for row in fresh.evaluate(ROWS)] == [["0", ""], ["0", ""]]
+    assert [row[-2] for row in fresh.evaluate(ROWS)] == ["0", "0"]
+    assert not any("adapted" in row[-1] for row in fresh.evaluate(ROWS))
 
 
 def test_a_recording_that_cannot_adapt_the_page_is_named(fresh, clip, tmp_path):
@@ -140,6 +161,23 @@ def test_the_microphone_shows_its_level_and_the_seconds_still_needed(fresh):
     fresh.click("#speak")
     fresh.wait(f"{DONE}.length == 1")
     assert re.fullmatch(r"Recording \d+\.wav", fresh.evaluate(NAMES)[0])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("NotFoundError", "There is no microphone. Plug one in."),
+        ("NotAllowedError", "The microphone was not allowed. Allow it in the browser"),
+    ],
+)
+def test_without_a_microphone_the_page_says_what_to_do(fresh, error, words):
+    fresh.evaluate(
+        "navigator.mediaDevices.getUserMedia = () => "
+        f"Promise.reject(new DOMException('', '{error}')); 0"
+    )
+    fresh.click("#speak")
+    fresh.wait(f"document.getElementById('speak-note').textContent.startsWith('{words}')")
+    fresh.evaluate("delete navigator.mediaDevices.getUserMedia")
 
 
 @pytest.mark.slow
@@ -342,3 +380,10 @@ def test_it_sends_no_request_and_logs_no_error(browser):
     others = [url for url in browser.requests if not url.startswith(("blob:", "data:", own))]
     assert [url for url in others if "127.0.0.1" not in url] == []
     assert browser.errors == []
+
+
+@pytest.mark.slow
+def test_the_picture_of_the_page_can_be_drawn_again(browser, tmp_path):
+    screenshot.draw(tmp_path / "page.png")
+    with Image.open(tmp_path / "page.png") as made, Image.open(screenshot.PLACE) as before:
+        assert made.size == before.size
