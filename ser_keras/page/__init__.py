@@ -97,6 +97,7 @@ def html_of(bundle: Bundle) -> str:
         "ACTORS": "" if models.is_shipped(bundle.folder) else "hidden",
         "SYNTHETIC": "" if bundle.synthetic else "hidden",
         "CARD": card_html(card),
+        "CARDLESS": "" if card else "hidden",
         "VERSION": html.escape(__version__),
         "MODEL": data,
         "ENGINE": engine,

@@ -80,7 +80,7 @@ function lasting(seconds) {
 // the canvas, and `moved` gets the row that is played, or null before anything is.
 function playerOf({ file, rows, seconds, address }, paint, moved) {
   const audio = new Audio(address);
-  audio.preload = "metadata";
+  audio.preload = "none"; // browsers allow some dozens of players, and there may be more recordings
   const canvas = element("canvas", { tabindex: "0", role: "slider", "aria-label": `Emotion over time in ${file.name}`,
     "aria-valuemin": "0", "aria-valuemax": String(Math.ceil(seconds)), class: rows.length > 1 ? "long" : "" });
   const button = element("button", { type: "button", text: "Play", "aria-label": `Play ${file.name}` });
@@ -98,7 +98,10 @@ function playerOf({ file, rows, seconds, address }, paint, moved) {
   const play = () => audio.play().catch(({ name }) => {
     if (name !== "AbortError") note.textContent = "This browser cannot play it, though the model can hear it.";
   });
-  const seek = (second) => { audio.currentTime = Math.min(Math.max(second, 0), Math.max(seconds - 0.01, 0)); };
+  const seek = (second) => {
+    audio.currentTime = Math.min(Math.max(second, 0), Math.max(seconds - 0.01, 0));
+    draw(); // nothing is loaded yet that would say so
+  };
   const secondOf = (event) => (event.offsetX / canvas.clientWidth) * seconds;
   canvas.addEventListener("click", (event) => { seek(secondOf(event)); play(); });
   canvas.addEventListener("pointermove", (event) => {

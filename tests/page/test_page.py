@@ -1,12 +1,13 @@
 """What the exporter writes, looked at without a browser."""
 
+import dataclasses
 import re
 from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
-from ser_keras import pictures
+from ser_keras import models, page, pictures
 from ser_keras.errors import SerKerasError
 from ser_keras.page import ENGINE, HERE, INTERFACE, network, settings
 from ser_keras.page.card import card_html, trust_html
@@ -100,3 +101,15 @@ def test_the_picture_of_the_page_is_small():
     with Image.open(screenshot.PLACE) as picture:
         assert picture.width == screenshot.WIDTH
     assert screenshot.PLACE.stat().st_size < 80_000
+
+
+def test_a_model_without_a_card_or_without_figures_is_shown_without_them(general, monkeypatch):
+    def missing(folder):
+        raise SerKerasError(folder, "has no CARD.md", "Ask whoever made this model")
+
+    monkeypatch.setattr(models, "card", missing)
+    unmeasured = dataclasses.replace(general.pipeline, reliability=None)
+    text = page.html_of(dataclasses.replace(general, pipeline=unmeasured))
+    assert "<details hidden><summary>All that is known" in text
+    assert "Nobody measured how often" in text
+    assert not re.search(r"\{\{[A-Z]+\}\}", text)

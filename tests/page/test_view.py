@@ -43,6 +43,21 @@ def test_several_files_are_dropped_at_once(fresh, voice, tmp_path):
     assert fresh.evaluate(NAMES) == ["1.wav", "0.wav"]
 
 
+@pytest.mark.slow
+def test_a_hundred_recordings_are_labelled_and_each_can_be_played(fresh, voice, tmp_path):
+    paths = [tmp_path / f"{i}.wav" for i in range(100)]
+    for i, path in enumerate(paths):
+        soundfile.write(path, voice(150 + i, 1.5, seed=i), 22_050)
+    fresh.add(*paths)
+    assert len(fresh.evaluate(ROWS)) == 100
+    for i in (1, 100):
+        button = f"#results article:nth-child({i}) .row button"
+        fresh.click(button)
+        fresh.wait(f"document.querySelector('{button}').textContent == 'Pause'")
+        fresh.wait(f"document.querySelector('{button}').textContent == 'Play'")
+    assert fresh.errors == []
+
+
 def test_a_folder_that_is_dropped_gets_a_sentence(fresh, tmp_path):
     (tmp_path / "holiday").mkdir()
     fresh.drop("h1", tmp_path / "holiday")
