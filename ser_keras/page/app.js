@@ -74,6 +74,7 @@ function startPage() {
 
   function refused({ id, sentence }) {
     const entry = entries.get(id);
+    if (!document.body.dataset.ready) say("The model cannot be opened in this browser. Try a newer one.");
     if (!entry) return;
     entry.card.classList.add("refused");
     entry.card.replaceChildren(entry.head, element("p", { text: `This recording ${sentence}` }));
@@ -227,7 +228,11 @@ function startPage() {
     progress, labelled, refused, adapted, judged,
   };
   worker.onmessage = ({ data }) => handlers[data.type](data);
-  worker.onerror = () => say("The model could not be opened in this browser. Try a newer one.");
+  worker.onerror = () => { // nothing answers any more
+    const sentence = "could not be labelled, since the page met an error. Reload the page, and add it again.";
+    for (const [id, { rows }] of entries) if (!rows) refused({ id, sentence });
+    say("The page met an error. Reload it, perhaps in a newer browser.");
+  };
   worker.postMessage({ type: "open", stored });
 
   find("adapt").hidden = !adapts;

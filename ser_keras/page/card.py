@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ser_keras.reliability import Reliability
 
+FEW = 10  # voices; fewer stand for no others
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -56,6 +57,8 @@ def trust_html(reliability: Reliability | None, n_labels: int) -> str:
         "to each other, and the answer is <em>unsure</em>. "
         f"Of 100 other answers, {count} are right.",
     ]
+    if plain.speakers < FEW:
+        sentences.append("So few voices say little of others.")
     if reliability.adapted:
         used_to = f"<strong>{100 * reliability.adapted.overall:.0f}</strong> of 100"
         sentences.append(f"Once they had got used to the voice, they were right in {used_to}.")

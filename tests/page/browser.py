@@ -74,8 +74,12 @@ class Browser:
             "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True
         )
         self.page = page
+        self.open(page)
+
+    def open(self, page: Path, until: str = "document.body && document.body.dataset.ready") -> None:
+        """Open a page, and wait until an expression is true, for one that it can be used."""
         self._call("Page.navigate", url=page.as_uri())
-        self.wait("document.body && document.body.dataset.ready")
+        self.wait(until)
 
     def evaluate(self, expression: str):
         """Return the value of a JavaScript expression, awaited where it is a promise."""

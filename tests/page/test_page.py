@@ -83,6 +83,7 @@ def test_how_far_to_trust_a_model_is_told_with_its_figures_and_the_chance_level(
     adapted = Answers(answer_from=0.1, answered=0.6, right=0.7, overall=0.55, speakers=9)
     text = trust_html(Reliability(plain=plain, adapted=adapted), 5)
     assert "9 voices" in text
+    assert "So few voices say little of others" in text
     assert "<strong>40</strong> of 100" in text
     assert "would be right in 20" in text
     assert "In 40 of 100 recordings" in text
@@ -95,6 +96,7 @@ def test_the_page_of_general_gives_the_figures_of_its_bundle(general, html):
     shown = re.search(r"How far can I trust it\?</summary>\s*<p>(.*?)</p>", html.read_text())[1]
     assert f"<strong>{100 * plain.overall:.0f}</strong> of 100" in shown
     assert f"{plain.speakers} voices" in shown
+    assert "So few" not in shown
 
 
 def test_the_picture_of_the_page_is_small():

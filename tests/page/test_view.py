@@ -371,7 +371,7 @@ def test_not_even_code_that_tries_sends_anything_away(browser):
         "'http', 'ws')); w.onerror = no; }));"
     )
     before = len(browser.errors)
-    browser.evaluate(
+    failed = browser.evaluate(
         f"(async address => {{ {tries} await attempt(() => new Promise((yes, no) => {{"
         "const i = new Image(); i.onload = yes; i.onerror = no; i.src = address + '/image'; }));"
         "return out.length; })"
@@ -386,7 +386,7 @@ def test_not_even_code_that_tries_sends_anything_away(browser):
     server.shutdown()
     server.server_close()
     del browser.errors[before:]  # the console names what was refused
-    assert refused == 2
+    assert (failed, refused) == (3, 2)
     assert seen == []
 
 
@@ -402,3 +402,13 @@ def test_the_picture_of_the_page_can_be_drawn_again(browser, tmp_path):
     screenshot.draw(tmp_path / "page.png")
     with Image.open(tmp_path / "page.png") as made, Image.open(screenshot.PLACE) as before:
         assert made.size == before.size
+
+
+def test_a_page_whose_model_cannot_be_opened_says_so(browser, html, tmp_path):
+    broken = tmp_path / "broken.html"
+    broken.write_text(html.read_text().replace('"data":"', '"data":"!', 1))
+    shown = "document.getElementById('status')?.textContent"
+    try:
+        browser.open(broken, f"{shown}?.startsWith('The model cannot be opened in this browser')")
+    finally:
+        browser.open(html)
