@@ -82,7 +82,6 @@ def html_of(bundle: Bundle) -> str:
             f"style-src {_hash(style)}",
             "worker-src blob:",
             "media-src blob:",
-            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         )

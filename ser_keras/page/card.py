@@ -61,7 +61,7 @@ def trust_html(reliability: Reliability | None, n_labels: int) -> str:
         sentences.append("So few voices say little of others.")
     if reliability.adapted:
         used_to = f"<strong>{100 * reliability.adapted.overall:.0f}</strong> of 100"
-        sentences.append(f"Once they had got used to the voice, they were right in {used_to}.")
+        sentences.append(f"Once they were adapted to the voice, they were right in {used_to}.")
     return f"<p>{' '.join(sentences)}</p>"
 
 

@@ -24,10 +24,10 @@ const percent = (p) => `${Math.round(100 * p)} %`;
 // to the values of another row.
 function barsOf(row, labels, order, colours) {
   const list = element("ul", { class: "bars" }), moves = [];
-  const add = (name, read, colour, className) => {
+  const add = (name, read, colour, className, title = "") => {
     const fill = element("span", { class: "fill" }), number = element("span", { class: "number" });
     if (colour) fill.style.background = colour;
-    list.append(element("li", { class: className },
+    list.append(element("li", { class: className, title },
       element("span", { text: name }), element("span", { class: "track", "aria-hidden": "true" }, fill), number));
     moves.push((values) => {
       fill.style.width = `${100 * read(values)}%`;
@@ -38,7 +38,7 @@ function barsOf(row, labels, order, colours) {
     const k = labels.indexOf(label);
     add(label, ({ probabilities }) => probabilities[k], colours[label], "");
   }
-  if (row.arousal !== null) add("excited", ({ arousal }) => arousal, "", "arousal");
+  if (row.arousal !== null) add("excited", ({ arousal }) => arousal, "", "arousal", "How aroused the voice sounds: the column arousal of the table");
   const update = (values) => moves.forEach((move) => move(values));
   update(row);
   return { list, update };
@@ -106,7 +106,7 @@ function showResult(card, entry, labels, colours) {
   const isAdapted = (remark) => remark.startsWith("adapted by"); // which stands beside the drop zone
   const own = rows.filter((row) => row.probabilities && row.note).flatMap((row) => row.note.split("; "));
   const remarks = [...new Set([...notes, ...own])].filter((remark) => !isAdapted(remark));
-  if (entry.enrolled) remarks.push("the page got used to the voice by this very recording, so its label says little");
+  if (entry.enrolled) remarks.push("the page was adapted by this very recording, so its label says little");
   if (remarks.length) card.append(element("p", { class: "note", text: `Note: ${remarks.join("; ")}.` }));
   card.append(heardOf(entry));
   entry.draw = () => entry.player.draw();

@@ -152,7 +152,7 @@ def test_recordings_that_are_dropped_on_its_panel_adapt_the_page(fresh, clip, vo
     assert row[-1].startswith("adapted by 3 recordings")
     assert fresh.evaluate(f"{CARDS}.length") == 1  # they are not labelled themselves
     fresh.add(tmp_path / "0.wav")
-    assert "got used to the voice by this very recording" in fresh.text()
+    assert "was adapted by this very recording" in fresh.text()
     fresh.click("#unadapt")
     fresh.wait(f"{ADAPTED}.startsWith('Off')")
     assert [row[-2] for row in fresh.evaluate(ROWS)] == ["0", "0"]
@@ -232,7 +232,7 @@ def test_the_keyboard_alone_reaches_and_moves_everything(fresh, clip):
             fresh.press("Home")
             fresh.wait(f"{value} == '0'")
     order = ["speak", "files", "close", "slider", "Play", "What the model heard", "copy", "save"]
-    order += ["clear", "scroll tall", "Get used to this voice", "How far can I trust it?"]
+    order += ["clear", "scroll tall", "Adapt it to this voice", "How far can I trust it?"]
     assert [name for name in reached if name in order] == order
     fresh.evaluate("document.querySelector('#adapt summary').focus()")
     fresh.press("Enter")
