@@ -95,9 +95,24 @@ function playerOf({ file, rows, seconds, address }, paint, moved) {
     canvas.setAttribute("aria-valuetext", `${clock(second)} of ${clock(seconds)}, ${rowAt(second).label}`);
     moved(started() ? rowAt(second) : null);
   };
-  const play = () => audio.play().catch(({ name }) => {
-    if (name !== "AbortError") note.textContent = "This browser cannot play it, though the model can hear it.";
-  });
+  let copy = ""; // the address of what the model heard, where the browser does not play the file itself
+  async function play() {
+    try {
+      await audio.play();
+    } catch ({ name }) {
+      if (name === "AbortError") return;
+      audio.pause();
+      if (copy || seconds > PICTURED_S) {
+        note.textContent = "This browser cannot play it, though the model can hear it.";
+        return;
+      }
+      const { samples, rate } = await soundOf(file), { currentTime } = audio;
+      copy = URL.createObjectURL(wavFile([samples], rate, file.name));
+      audio.src = copy;
+      audio.currentTime = currentTime;
+      play();
+    }
+  }
   const seek = (second) => {
     audio.currentTime = Math.min(Math.max(second, 0), Math.max(seconds - 0.01, 0));
     draw(); // nothing is loaded yet that would say so
@@ -130,6 +145,7 @@ function playerOf({ file, rows, seconds, address }, paint, moved) {
     audio.pause();
     audio.removeAttribute("src");
     audio.load();
+    if (copy) URL.revokeObjectURL(copy);
   };
   return { parts, draw, close };
 }

@@ -81,6 +81,24 @@ def test_how_long_something_lasts_is_said_in_the_usual_units(fresh):
     ]
 
 
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(2, "Pause"), pytest.param(61, "Play", marks=pytest.mark.slow)]
+)
+def test_what_the_browser_cannot_play_is_played_as_the_model_heard_it(
+    fresh, voice, tmp_path, seconds, outcome
+):
+    """Up to a minute; of longer ones, the page says that they cannot be played."""
+    soundfile.write(tmp_path / "double.wav", voice(200, seconds), 22_050, "DOUBLE")
+    fresh.add(tmp_path / "double.wav")
+    fresh.click("#results .row button")
+    button = "document.querySelector('#results .row button').textContent"
+    note = "document.querySelector('#results .alarm').textContent"
+    fresh.wait(f"{button} == '{outcome}' && ('{outcome}' == 'Pause' || {note})")
+    assert ("cannot play it" in fresh.evaluate(note)) == (outcome == "Play")
+    if outcome == "Pause":
+        fresh.wait("document.querySelector('#results .row').innerText.includes('0:01')")
+
+
 def test_what_the_model_heard_is_drawn_and_told(fresh, clip):
     fresh.add(clip)
     fresh.click("#results summary")
