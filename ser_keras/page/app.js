@@ -68,6 +68,7 @@ function startPage() {
     if (!entry || entry.rows) return;
     entry.begun = entry.begun || performance.now();
     entry.bar.value = share;
+    while (share < 0.9 && helpers + 1 < Math.min(navigator.hardwareConcurrency, MOST_WORKERS)) hireHelper();
     const passed = (performance.now() - entry.begun) / 1000, left = (passed * (1 - share)) / share;
     entry.left.textContent = passed > 2 ? `${percent(share)}, about ${lasting(Math.ceil(left))} left` : "Reading …";
   }
@@ -138,8 +139,10 @@ function startPage() {
     worker.postMessage({ type: "adapt", items });
   }
 
-  // Further workers share the windows of long recordings.
+  // Further workers share the windows of long recordings; they start with the first one that is long.
+  let helpers = 0;
   function hireHelper() {
+    helpers += 1;
     const helper = new Worker(address), { port1, port2 } = new MessageChannel();
     helper.onmessage = ({ data }) => {
       if (data.type === "ready") worker.postMessage({ type: "helper", port: port2 }, [port2]);
@@ -223,7 +226,6 @@ function startPage() {
       for (const id of ["speak", "files", "voice"]) find(id).disabled = false;
       document.body.dataset.ready = String(Math.round(performance.now()));
       say("Ready.", false);
-      for (let i = Math.min(navigator.hardwareConcurrency, MOST_WORKERS); i > 1; i--) hireHelper();
     },
     progress, labelled, refused, adapted, judged,
   };
