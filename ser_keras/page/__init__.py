@@ -4,7 +4,7 @@ The page needs no server, no runtime and no network, and opens by a double click
 JavaScript what Python does: `wav.js` and `resample.js` read sound, `mel.js`, `encoder.js`,
 `functionals.js`, `descriptors.js` and `pitch.js` compute features, `network.js` the network,
 `prediction.js` the probabilities, and `segments.js` the way through a long recording. They run in a
-worker (`worker.js`), while `app.js`, `microphone.js` and `timeline.js` show what comes out.
+worker (`worker.js`), while `app.js` and the others of `INTERFACE` show what comes out.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import hashlib
 import html
 import json
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +25,17 @@ from ser_keras import __version__, files, models
 from ser_keras.bundle import Bundle, load_bundle
 from ser_keras.errors import SerKerasError
 from ser_keras.page import network
-from ser_keras.page.card import card_html
+from ser_keras.page.card import card_html, trust_html
+from ser_keras.pictures import emotion_colours
 
 HERE = Path(__file__).parent
 ENGINE = (  # run in the worker, in this order
     "resample fourier mel encoder pitch descriptors functionals network wav prediction speech "
     "segments worker"
 ).split()
-INTERFACE = "microphone timeline results app".split()  # run in the page itself
+INTERFACE = "microphone timeline heard table results app".split()  # run in the page itself
 MAX_BYTES = 64 << 20
-COLOURS = {  # light enough for dark pages, dark enough for light ones; cold for calm, warm for loud
-    "neutral": "#7b8794",
-    "calm": "#5fa8a0",
-    "happy": "#e0a100",
-    "sad": "#3f7fbf",
-    "angry": "#d64545",
-    "fearful": "#8a63c9",
-    "disgust": "#5b9f4a",
-    "surprised": "#e0719a",
-    "bored": "#a08062",
-    "other": "#6b7f93",
-}
+ADJECTIVES = {"disgust": "disgusted"}  # how a voice sounds, where the label says it otherwise
 
 
 def export(bundle: Bundle, path: str | os.PathLike) -> int:
@@ -90,7 +82,6 @@ def html_of(bundle: Bundle) -> str:
             f"style-src {_hash(style)}",
             "worker-src blob:",
             "media-src blob:",
-            "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
         )
@@ -100,18 +91,18 @@ def html_of(bundle: Bundle) -> str:
         "POLICY": policy,
         "STYLE": style,
         "NAME": html.escape(bundle.name),
-        "EMOTIONS": html.escape(_listed(bundle.labels)),
-        "CHANCE": f"{100 / len(bundle.labels):.0f}",
+        "EMOTIONS": html.escape(_listed([ADJECTIVES.get(word, word) for word in bundle.labels])),
+        "TRUST": trust_html(bundle.pipeline.reliability, len(bundle.labels)),
+        "ACTORS": "" if models.is_shipped(bundle.folder) else "hidden",
         "SYNTHETIC": "" if bundle.synthetic else "hidden",
         "CARD": card_html(card),
+        "CARDLESS": "" if card else "hidden",
         "VERSION": html.escape(__version__),
         "MODEL": data,
         "ENGINE": engine,
         "INTERFACE": interface,
     }
-    for name, text in slots.items():
-        page = page.replace("{{" + name + "}}", text, 1)
-    return page
+    return re.sub(r"\{\{([A-Z]+)\}\}", lambda slot: slots[slot[1]], page)
 
 
 def settings(bundle: Bundle) -> dict:
@@ -127,14 +118,14 @@ def settings(bundle: Bundle) -> dict:
         stored = tensors.parse(encoder.ARRAYS.read_bytes(), encoder.ARRAYS, ("F16", "I8"))
         for name, values in stored.items():
             arrays[f"encoder/{name}"] = _array(values, "f2" if values.dtype == "f2" else "i1")
-    reliability = getattr(pipeline, "reliability", None)
+    reliability = pipeline.reliability
     fitted = pipeline.normalization
     for name, numbers in (("mean", fitted.mean), ("std", fitted.std)):
         arrays[f"normalization/{name}"] = _array(np.array(numbers), "f8")
     return {
         "name": bundle.name,
         "labels": list(bundle.labels),
-        "colours": {label: COLOURS.get(label, COLOURS["other"]) for label in bundle.labels},
+        "colours": emotion_colours(bundle.labels),
         "features": pipeline.features.to_json(),
         "batch": pipeline.batch.to_json(),
         "normalization": {"kind": fitted.kind},
@@ -162,7 +153,7 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
 
 

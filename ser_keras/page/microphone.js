@@ -16,8 +16,9 @@ const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
   }
 });`;
 
-// Start the microphone; `onSamples` gets (samples, rate). Return a function that stops it.
-async function openMicrophone(onSamples) {
+// Start the microphone; `onSamples` gets (samples, rate), and `onEnd` is called when it is unplugged.
+// Return a function that stops it.
+async function openMicrophone(onSamples, onEnd) {
   if (!navigator.mediaDevices || !navigator.mediaDevices.getUserMedia) {
     throw new Refusal("This browser gives no microphone to a page that is opened from a file",
       "Record with another program, and add the recording");
@@ -43,6 +44,7 @@ async function openMicrophone(onSamples) {
     tap.connect(context.destination); // else it is never called; what comes out is silence
   }
   source.connect(tap);
+  stream.getTracks().forEach((track) => track.addEventListener("ended", onEnd));
   await context.resume();
   return () => {
     tap.disconnect();

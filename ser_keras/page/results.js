@@ -1,123 +1,119 @@
 "use strict";
-// What is shown of each recording: the label, a bar for each emotion, the timeline, and the table.
+// What is shown of each recording: the label, a bar for each emotion, the timeline.
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (key === "text") made.textContent = value;
-    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
     else made.setAttribute(key, value);
   }
   made.append(...children);
   return made;
 }
 
-function dot(colour) {
-  const made = element("span", { class: "dot", "aria-hidden": "true" });
-  made.style.background = colour;
+// Return the round sign of a label in its colour.
+function dot(label, colours) {
+  const made = element("span", { class: label === UNSURE ? "dot striped" : "dot", "aria-hidden": "true" });
+  if (colours[label]) made.style.background = colours[label];
   return made;
 }
 
 const percent = (p) => `${Math.round(100 * p)} %`;
 
-// Return the list of bars for the probabilities of a part of a recording.
-function barsOf({ probabilities, arousal }, labels, colours) {
-  const list = element("ul", { class: "bars" });
-  const add = (name, value, colour, className = "") => {
-    const fill = element("span", { class: "fill" });
-    fill.style.width = `${100 * value}%`;
-    fill.style.background = colour;
-    list.append(element("li", { class: className },
-      element("span", { text: name }), element("span", { class: "track", "aria-hidden": "true" }, fill),
-      element("span", { class: "number", text: percent(value) })));
+// Return {list, update}: bars for the probabilities of `labels`, in this order; `update` moves them
+// to the values of another row.
+function barsOf(row, labels, order, colours) {
+  const list = element("ul", { class: "bars" }), moves = [];
+  const add = (name, read, colour, className, title = "") => {
+    const fill = element("span", { class: "fill" }), number = element("span", { class: "number" });
+    if (colour) fill.style.background = colour;
+    list.append(element("li", { class: className, title },
+      element("span", { text: name }), element("span", { class: "track", "aria-hidden": "true" }, fill), number));
+    moves.push((values) => {
+      fill.style.width = `${100 * read(values)}%`;
+      number.textContent = percent(read(values));
+    });
   };
-  labels.map((label, i) => [label, probabilities[i]]).sort((a, b) => b[1] - a[1])
-    .forEach(([label, value]) => add(label, value, colours[label]));
-  if (arousal !== null) add("excited", arousal, "#5c6873", "arousal");
-  return list;
+  for (const label of order) {
+    const k = labels.indexOf(label);
+    add(label, ({ probabilities }) => probabilities[k], colours[label], "");
+  }
+  if (row.arousal !== null) add("excited", ({ arousal }) => arousal, "", "arousal", "How aroused the voice sounds: the column arousal of the table");
+  const update = (values) => moves.forEach((move) => move(values));
+  update(row);
+  return { list, update };
 }
 
-const LABEL_WORDS = {
-  unsure: "Not sure: two emotions are too close to each other",
-  "no speech": "No speech was heard",
-};
+// Return what a label means in a heading, and a sentence below it where one is needed.
+function wordsOf({ label, probabilities }, labels) {
+  if (label === NO_SPEECH) return ["No speech", "Nobody was heard to speak."];
+  if (label !== UNSURE) return [label, ""];
+  const [first, second] = labels.map((name, i) => [probabilities[i], name]).sort((a, b) => b[0] - a[0]);
+  return ["Unsure", second ? `${first[1]} and ${second[1]} are too close to each other.` : ""];
+}
 
-// Fill the card of a recording with its rows; `play` plays from a second on.
-function showResult(card, entry, labels, colours, address) {
-  const { rows, seconds, notes, file } = entry;
+// Return the mean row of all parts with speech, or null where there is none.
+function meanOf(rows, labels) {
   const spoken = rows.filter((row) => row.probabilities);
+  if (!spoken.length) return null;
   const total = spoken.reduce((sum, row) => sum + row.end - row.start, 0);
-  const mean = spoken.length && labels.map((_, i) => spoken.reduce(
-    (sum, row) => sum + row.probabilities[i] * (row.end - row.start), 0) / total);
-  const arousals = spoken.map((row) => row.arousal).filter((a) => a !== null);
-  const long = rows.length > 1 || seconds > WHOLE_S;
-  const label = long ? "" : rows[0].label;
-  card.replaceChildren(element("h2", { text: file.name }));
-  if (long) {
-    card.append(element("p", { class: "quiet",
-      text: `${clock(seconds)} long. The bars show the mean of all parts with speech.` }));
+  const mean = (read) => spoken.reduce((sum, row) => sum + read(row) * (row.end - row.start), 0) / total;
+  return { probabilities: labels.map((_, i) => mean((row) => row.probabilities[i])),
+    arousal: spoken[0].arousal === null ? null : mean((row) => row.arousal) };
+}
+
+// Return [label, seconds] of the labels of a recording, the longest first and pauses last.
+function secondsByLabel(rows) {
+  const sums = new Map();
+  for (const { label, start, end } of rows) sums.set(label, (sums.get(label) || 0) + end - start);
+  const rank = ([label, seconds]) => (label === NO_SPEECH ? -1 : seconds);
+  return [...sums].sort((a, b) => rank(b) - rank(a));
+}
+
+// Fill the card of a recording with its rows, once `entry` holds {file, head, rows, seconds, wave,
+// notes, address}, and let `entry.draw` draw it anew.
+function showResult(card, entry, labels, colours) {
+  const { rows, seconds, notes } = entry, several = rows.length > 1;
+  if (entry.player) entry.player.close();
+  const mean = meanOf(rows, labels), heading = element("p", { class: "label" });
+  card.replaceChildren(entry.head, heading);
+  const times = secondsByLabel(rows);
+  if (several) {
+    const [longest] = times;
+    heading.append(dot(longest[0], colours), `mostly ${longest[0]}`);
+    card.append(element("p", { class: "quiet", text: `${lasting(seconds)} long. Click into the picture to listen from there.` }));
   } else {
-    const heading = element("p", { class: "label" });
-    if (colours[label]) heading.append(dot(colours[label]));
-    heading.append(LABEL_WORDS[label] || label);
-    card.append(heading);
+    const [words, sentence] = wordsOf(rows[0], labels);
+    heading.append(...(rows[0].label === NO_SPEECH ? [] : [dot(rows[0].label, colours)]), words);
+    if (sentence) card.append(element("p", { text: sentence }));
   }
+  let bars = null;
+  const caption = element("p", { class: "caption" });
+  const overall = several ? "Mean of all parts with speech" : "";
+  entry.player = playerOf(entry, (canvas, place) => drawTimeline(canvas, entry, colours, place), (row) => {
+    if (!bars || !several) return;
+    bars.update(row && row.probabilities ? row : mean);
+    caption.textContent = row && row.probabilities
+      ? `From ${clock(row.start)} to ${clock(row.end)}: ${row.label}` : overall;
+  });
   if (mean) {
-    const arousal = arousals.length ? arousals.reduce((a, b) => a + b) / arousals.length : null;
-    card.append(barsOf({ probabilities: mean, arousal }, labels, colours));
-  } else if (long) card.append(element("p", { class: "label", text: LABEL_WORDS["no speech"] }));
-  const audio = element("audio", { controls: "", src: address, preload: "metadata", "aria-label": `Play ${file.name}` });
-  const canvas = element("canvas", { tabindex: "0", role: "img",
-    "aria-label": `Emotion over time: ${spokenRows(rows)}. Arrow keys move by a second, Enter plays.` });
-  const draw = () => drawTimeline(canvas, entry, colours, audio.paused && !audio.currentTime ? null : audio.currentTime);
-  canvas.addEventListener("click", (event) => {
-    audio.currentTime = (event.offsetX / canvas.clientWidth) * seconds;
-    audio.play().catch(() => { card.append(element("p", { class: "quiet", text: "This browser cannot play it." })); });
-  });
-  canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (step) audio.currentTime = Math.min(Math.max(audio.currentTime + step, 0), seconds);
-    else if (event.key === "Enter" || event.key === " ") audio.paused ? audio.play() : audio.pause();
-    else return;
-    event.preventDefault();
-  });
-  for (const kind of ["timeupdate", "seeked", "pause"]) audio.addEventListener(kind, draw);
-  card.append(canvas);
-  if (long) {
-    const present = [...new Set(rows.map((row) => row.label))];
-    card.append(element("ul", { class: "legend" }, ...present.map((name) => element("li", {},
-      ...(colours[name] || name === "unsure" ? [dot(colourOf(name, colours))] : []), name === "no speech" ? "blank: no speech" : name))));
+    const order = [...labels].sort((a, b) => mean.probabilities[labels.indexOf(b)] - mean.probabilities[labels.indexOf(a)]);
+    bars = barsOf(mean, labels, order, colours);
   }
-  card.append(audio);
-  if (notes.length) card.append(element("p", { class: "quiet", text: `Note: ${notes.join("; ")}.` }));
-  entry.draw = draw;
-  draw();
+  const below = several ? [entry.player.parts, legendOf(times, colours), caption, ...(bars ? [bars.list] : [])]
+    : [...(bars ? [bars.list] : []), entry.player.parts];
+  card.append(...below);
+  const isAdapted = (remark) => remark.startsWith("adapted by"); // which stands beside the drop zone
+  const own = rows.filter((row) => row.probabilities && row.note).flatMap((row) => row.note.split("; "));
+  const remarks = [...new Set([...notes, ...own])].filter((remark) => !isAdapted(remark));
+  if (entry.enrolled) remarks.push("the page was adapted by this very recording, so its label says little");
+  if (remarks.length) card.append(element("p", { class: "note", text: `Note: ${remarks.join("; ")}.` }));
+  card.append(heardOf(entry));
+  entry.draw = () => entry.player.draw();
+  entry.draw();
 }
 
-function spokenRows(rows) {
-  const first = rows.slice(0, 20).map((row) =>
-    `${row.label} from ${clock(row.start)} to ${clock(row.end)}`);
-  return first.join(", ") + (rows.length > 20 ? ", and more" : "");
-}
-
-// Return the rows of all recordings as a table of texts, the first row with the column names.
-function tableOf(entries, labels, adaptedBy) {
-  const done = entries.filter((entry) => entry.rows);
-  const hasArousal = done.some((entry) => entry.rows.some((row) => row.arousal !== null));
-  const number = (x) => (x === null || x === undefined ? "" : String(Number(x.toFixed(6))));
-  const head = ["file", "start", "end", "label", ...labels.map((label) => `p_${label}`),
-    ...(hasArousal ? ["arousal"] : []), "adapted_by", "note"];
-  return [head, ...done.flatMap((entry) => entry.rows.map((row) => [
-    entry.file.name, number(Number(row.start.toFixed(3))), number(Number(row.end.toFixed(3))), row.label,
-    ...labels.map((_, i) => number(row.probabilities ? row.probabilities[i] : null)),
-    ...(hasArousal ? [number(row.arousal)] : []), String(adaptedBy), entry.notes.join("; ")]))];
-}
-
-// Return a table as CSV; a name that a spreadsheet would take for a formula gets a quote before it.
-function commaSeparated(table) {
-  const cell = (text) => {
-    const safe = /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
-    return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-  };
-  return table.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+function legendOf(times, colours) {
+  return element("ul", { class: "legend", "aria-label": "Seconds of each label" }, ...times.map(([label, seconds]) =>
+    element("li", {}, dot(label, colours), `${label} ${lasting(seconds)}`)));
 }

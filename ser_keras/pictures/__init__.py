@@ -10,7 +10,7 @@ from ser_keras.pictures.ladder import Rung, ladder, speaker_text_grid
 from ser_keras.pictures.reliability import reliability
 from ser_keras.pictures.sounds import augmented_examples, mel_spectrograms, waveforms
 from ser_keras.pictures.stress import stress
-from ser_keras.pictures.timeline import EMOTION_COLOURS, timeline
+from ser_keras.pictures.timeline import EMOTION_COLOURS, emotion_colours, timeline
 
 __all__ = [
     "EMOTION_COLOURS",
@@ -25,6 +25,7 @@ __all__ = [
     "confusion_matrix",
     "coverage",
     "durations",
+    "emotion_colours",
     "explore",
     "ladder",
     "mel_spectrograms",

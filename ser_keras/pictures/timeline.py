@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ser_keras.audio import Envelope
 
-EMOTION_COLOURS = {  # the same as on the page for browsers
+EMOTION_COLOURS = {  # light enough for dark grounds, dark enough for light ones
     "neutral": "#7b8794",
     "calm": "#5fa8a0",
     "happy": "#e0a100",
@@ -84,7 +84,8 @@ def timeline(
     edges = np.unique(np.round([0, *ends, seconds], 6))
     if len(edges) > _COLUMNS:
         edges = np.linspace(0, seconds, _COLUMNS + 1)
-    colours = _colours(predictions)
+    known = [label for each in predictions for label in (*each.probabilities, each.label)]
+    colours = emotion_colours(known)
     speakers = sorted({each.speaker for each in predictions if each.speaker})
     has_arousal = any(each.arousal is not None for each in predictions)
     heights = {
@@ -109,9 +110,16 @@ def timeline(
     save(figure, path)
 
 
-def _colours(predictions: Sequence[Prediction]) -> dict[str, str]:
-    """Return the colours of all emotions of the model, in the order of its classes."""
-    labels = [label for each in predictions for label in (*each.probabilities, each.label)]
+def emotion_colours(labels: Sequence[str]) -> dict[str, str]:
+    """Return a colour for each emotion, in the same order; an unknown one gets one of its own.
+
+    Args:
+        labels: Emotions.
+
+    Example:
+        >>> emotion_colours(["sad", "amused"])
+        {'sad': '#3f7fbf', 'amused': '#6b7f93'}
+    """
     others = itertools.cycle(_OTHERS)
     return {
         label: EMOTION_COLOURS.get(label) or next(others)

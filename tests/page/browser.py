@@ -19,8 +19,18 @@ _QUIET = (
     "--headless=new --no-sandbox --no-first-run --disable-gpu --disable-dev-shm-usage "
     "--disable-background-networking --disable-component-update --disable-sync --mute-audio "
     "--disable-default-apps --remote-debugging-pipe --use-fake-ui-for-media-stream "
-    "--use-fake-device-for-media-stream --autoplay-policy=no-user-gesture-required"
+    "--use-fake-device-for-media-stream --autoplay-policy=no-user-gesture-required "
+    "--force-prefers-reduced-motion --hide-scrollbars"
 ).split()
+
+
+CARDS = "document.querySelectorAll('#results article')"
+DONE = "document.querySelectorAll('#results [role=slider], #results .refused')"
+NAMES = "[...document.querySelectorAll('#results h2')].map(e => e.textContent)"
+ROWS = (
+    "[...document.querySelectorAll('#table tbody tr')]"
+    ".map(row => [...row.cells].map(cell => cell.textContent))"
+)
 
 
 class Browser:
@@ -64,8 +74,12 @@ class Browser:
             "Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True
         )
         self.page = page
+        self.open(page)
+
+    def open(self, page: Path, until: str = "document.body && document.body.dataset.ready") -> None:
+        """Open a page, and wait until an expression is true, for one that it can be used."""
         self._call("Page.navigate", url=page.as_uri())
-        self.wait("document.body && document.body.dataset.ready")
+        self.wait(until)
 
     def evaluate(self, expression: str):
         """Return the value of a JavaScript expression, awaited where it is a promise."""
@@ -81,7 +95,7 @@ class Browser:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             value = self.evaluate(expression)
-            if value:
+            if value or value == {}:  # an element comes as {}
                 return value
             time.sleep(0.05)
         raise AssertionError(f"{expression} never came true: {self.text()[:2000]}")
@@ -92,17 +106,73 @@ class Browser:
         node = self._call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         self._call("DOM.setFileInputFiles", files=[str(path) for path in paths], nodeId=node)
 
+    def add(self, *paths: Path) -> None:
+        """Choose recordings, and wait until each is labelled or refused."""
+        before = self.evaluate(f"{DONE}.length")
+        self.choose("#files", *paths)
+        self.wait(f"{DONE}.length == {before + len(paths)}")
+
+    def drop(self, selector: str, *paths: Path) -> None:
+        """Drag files over an element and drop them, as from a file manager."""
+        x, y = self._place(selector)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def click(self, selector: str, across: float = 0.5) -> None:
+        """Click with the mouse into the first such element, at a share of its width."""
+        x, y = self._place(selector, across)
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def press(self, key: str) -> None:
+        """Press a key: Tab, Enter, ArrowRight and the like, or a space."""
+        codes = {"Tab": 9, "Enter": 13, " ": 32, "End": 35, "Home": 36, "ArrowRight": 39}
+        text = {"Enter": "\r", " ": " "}.get(key)
+        more = {"key": key, "windowsVirtualKeyCode": codes[key]} | ({"text": text} if text else {})
+        self._call("Input.dispatchKeyEvent", type="keyDown", **more)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **more)
+
+    def accessible(self) -> list[tuple[str, str]]:
+        """Return role and name of all that a screen reader is given."""
+        nodes = self._call("Accessibility.getFullAXTree")["nodes"]
+        return [
+            (node["role"]["value"], node.get("name", {}).get("value", ""))
+            for node in nodes
+            if not node["ignored"]
+        ]
+
+    def allow(self, *permissions: str, downloads: Path | None = None) -> None:
+        """Allow what a person would be asked for, and say where downloads go."""
+        self._call("Browser.grantPermissions", permissions=list(permissions))
+        if downloads:
+            self._call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
+
+    def size(self, width: int, height: int = 900, dark: bool = False) -> None:
+        """Give the window a size in pixels, and light or dark colours."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **metrics)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self.evaluate("new Promise(resolve => setTimeout(resolve, 100))")
+
+    def _place(self, selector: str, across: float = 0.5) -> tuple[float, float]:
+        """Return a point in an element, after scrolling it into view."""
+        return tuple(
+            self.evaluate(
+                f"(() => {{ const e = document.querySelector({json.dumps(selector)}); "
+                "e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect(); "
+                f"return [r.left + {across} * r.width, r.top + r.height / 2]; }})()"
+            )
+        )
+
     def text(self) -> str:
         """Return what the page shows."""
         return self.evaluate("document.body.innerText")
 
     def screenshot(self, path: Path, width: int = 1200, height: int = 900, dark=False) -> None:
-        """Write a picture of the page at a size in pixels."""
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self._call("Emulation.setDeviceMetricsOverride", **metrics)
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self.evaluate("dispatchEvent(new Event('resize'))")
+        """Write a picture of the whole page at a size in pixels."""
+        self.size(width, height, dark)
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
@@ -116,10 +186,12 @@ class Browser:
         os.close(self._in)
         os.close(self._out)
 
-    def _send(self, method: str, **parameters) -> int:
+    def _send(self, method: str, session: str | None = None, **parameters) -> int:
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
-        if self._session and not method.startswith(("Target.get", "Browser.")):
+        if session:
+            message["sessionId"] = session
+        elif self._session and not method.startswith(("Target.get", "Browser.")):
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
         return number
@@ -136,7 +208,10 @@ class Browser:
 
     def _note(self, message: dict) -> None:
         method, parameters = message.get("method"), message.get("params", {})
-        if method == "Network.requestWillBeSent":
+        if method == "Target.attachedToTarget":  # a worker, which is listened to as well
+            for domain in ("Runtime", "Network"):
+                self._send(f"{domain}.enable", session=parameters["sessionId"])
+        elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
         elif method == "Runtime.exceptionThrown":
             self.errors.append(str(parameters["exceptionDetails"]))

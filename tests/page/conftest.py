@@ -35,3 +35,11 @@ def fresh(browser):
     """The page without recordings."""
     browser.evaluate("document.getElementById('clear').click()")
     return browser
+
+
+@pytest.fixture
+def clip(voice, tmp_path):
+    """A recording of two seconds."""
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, voice(200, 2.0), 22_050)
+    return path
