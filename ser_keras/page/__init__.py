@@ -24,11 +24,12 @@ from ser_keras.bundle import Bundle, load_bundle
 from ser_keras.errors import SerKerasError
 from ser_keras.page import network
 from ser_keras.page.card import card_html
+from ser_keras.reliability import FAR
 
 HERE = Path(__file__).parent
 ENGINE = (  # run in the worker, in this order
-    "resample fourier mel encoder pitch descriptors functionals network wav prediction speech "
-    "segments worker"
+    "assembler kernels resample fourier mel encoder pitch descriptors functionals network wav "
+    "prediction reliability speech windows segments worker"
 ).split()
 INTERFACE = "microphone timeline results app".split()  # run in the page itself
 MAX_BYTES = 64 << 20
@@ -86,7 +87,8 @@ def html_of(bundle: Bundle) -> str:
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(engine)} {_hash(interface)} blob: data:",
+            # 'wasm-unsafe-eval': the engine assembles its own inner loops
+            f"script-src {_hash(engine)} {_hash(interface)} blob: data: 'wasm-unsafe-eval'",
             f"style-src {_hash(style)}",
             "worker-src blob:",
             "media-src blob:",
@@ -127,7 +129,7 @@ def settings(bundle: Bundle) -> dict:
         stored = tensors.parse(encoder.ARRAYS.read_bytes(), encoder.ARRAYS, ("F16", "I8"))
         for name, values in stored.items():
             arrays[f"encoder/{name}"] = _array(values, "f2" if values.dtype == "f2" else "i1")
-    reliability = getattr(pipeline, "reliability", None)
+    reliability = pipeline.reliability
     fitted = pipeline.normalization
     for name, numbers in (("mean", fitted.mean), ("std", fitted.std)):
         arrays[f"normalization/{name}"] = _array(np.array(numbers), "f8")
@@ -141,11 +143,8 @@ def settings(bundle: Bundle) -> dict:
         "temperature": pipeline.temperature,
         "arousal": pipeline.arousal.to_json() if pipeline.arousal else None,
         "adapts": pipeline.features.one_vector and fitted.kind == "feature",
-        "usual": getattr(reliability, "usual", None),
-        "answer_from": {
-            name: getattr(getattr(reliability, name, None), "answer_from", None)
-            for name in ("plain", "adapted")
-        },
+        "reliability": reliability.to_json() if reliability else None,
+        "far": FAR,
         "layers": layers,
         "arrays": arrays,
     }
