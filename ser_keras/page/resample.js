@@ -1,6 +1,6 @@
 "use strict";
 // The windowed sinc of ser_keras/audio/sinc.py, for samples that come in blocks. Its formula stands
-// there; the sums here are those of float32.
+// there; the sums here are those of float32, or of float64 where all of a quiet band counts.
 
 const SINC = { cutoff: 0.95687, halfWidth: 97.25, beta: 13.04, maxPhases: 4096 };
 const PIECE_SAMPLES = 1 << 14; // resampled at a time
@@ -24,12 +24,13 @@ const sincTables = new Map();
 
 // Return {half, rows, room}: the weights of the 2 * half samples around each of `phases` places
 // between two samples, one row after the other, and room for a piece of the sound.
-function sincFilters(rate, newRate, phases) {
-  const key = `${rate} ${newRate}`;
+function sincFilters(rate, newRate, phases, isExact) {
+  const key = `${rate} ${newRate} ${isExact}`;
   if (sincTables.has(key)) return sincTables.get(key);
   const low = Math.min(1, newRate / rate);
   const half = 8 * Math.ceil(SINC.halfWidth / low / 8); // rows of a multiple of 16, by zeros
-  const rows = numbers(phases * 2 * half), peak = bessel0(SINC.beta);
+  const count = phases * 2 * half, peak = bessel0(SINC.beta);
+  const rows = isExact ? new Float64Array(count) : numbers(count);
   for (let phase = 0; phase < phases; phase++) {
     for (let k = 0; k < 2 * half; k++) {
       const u = low * (k + 1 - half - phase / phases);
@@ -46,16 +47,17 @@ function sincFilters(rate, newRate, phases) {
   return made;
 }
 
-// Resamples a sound that is pushed block by block; memory is that of a block.
+// Resamples a sound that is pushed block by block; memory is that of a block. An exact one takes four
+// times as long.
 class Resampler {
-  constructor(rate, newRate) {
+  constructor(rate, newRate, isExact = false) {
     const common = greatestCommonDivisor(rate, newRate);
     this.same = rate === newRate;
     this.up = newRate / common;
     this.down = rate / common;
     this.phases = Math.min(this.up, SINC.maxPhases);
     if (this.same) return;
-    Object.assign(this, sincFilters(rate, newRate, this.phases));
+    Object.assign(this, sincFilters(rate, newRate, this.phases, isExact));
     this.kept = new Float32Array(this.half - 1); // zeros before the first sample
     this.keptFrom = 1 - this.half; // place of kept[0] in the sound
     this.taken = 0; // samples pushed
@@ -121,7 +123,7 @@ function joinedSamples(parts) {
   return whole;
 }
 
-function resample(samples, rate, newRate) {
-  const resampler = new Resampler(rate, newRate);
+function resample(samples, rate, newRate, isExact = false) {
+  const resampler = new Resampler(rate, newRate, isExact);
   return joinedSamples([resampler.push(samples), resampler.finish()]);
 }

@@ -7,19 +7,25 @@ const LONGEST_S = 4 * 3600;
 const GAP_S = 0.25; // a shorter rest at the start or the end is no segment of its own
 const FULL_LEVEL = 2; // of samples; what a decoder makes of a loud sound rises a little above 1
 
-// Yield blocks of mono samples at the rate of the model. `source` is {file, header, channel} of a
-// WAV, or {samples, rate} of what the browser decoded; `first` and `stop` are samples of it.
-async function* blocksOf(source, rate, first = 0, stop = Infinity) {
+// Yield blocks of mono samples at the rate of the features. `source` is {file, header, channel} of a
+// WAV, or {samples, rate} of what the browser decoded; `first` and `stop` are samples of it. `watch` is
+// called with each block before it is resampled.
+async function* blocksOf(source, spec, watch, first = 0, stop = Infinity) {
   const { header, samples } = source;
-  const resampler = new Resampler(header ? header.rate : source.rate, rate);
+  const resampler = new Resampler(header ? header.rate : source.rate, spec.sample_rate, needsExact(spec));
   if (header) {
     const last = Math.min(stop, header.frames), size = header.width * header.channels;
     const part = { ...header, start: header.start + first * size, frames: last - first };
-    for await (const block of wavBlocks(source.file, part, source.channel)) yield resampler.push(block);
+    for await (const block of wavBlocks(source.file, part, source.channel)) {
+      watch(block);
+      yield resampler.push(block);
+    }
   } else {
     const last = Math.min(stop, samples.length);
     for (let at = first; at < last; at += BLOCK_FRAMES) {
-      yield resampler.push(samples.subarray(at, Math.min(last, at + BLOCK_FRAMES)));
+      const block = samples.subarray(at, Math.min(last, at + BLOCK_FRAMES));
+      watch(block);
+      yield resampler.push(block);
     }
   }
   yield resampler.finish();
@@ -47,21 +53,24 @@ class Envelope {
   }
 }
 
-// Refuse samples that are no sound, in the words of Python; `level` is the largest, NaN for none.
-function checkLevel(level) {
-  if (!(level < Infinity)) throw new Refusal("holds samples that are not finite", "Export it again");
-  if (level > MAX_LEVEL) {
-    throw new Refusal("has samples on a scale of whole numbers", "Export it again");
-  }
-}
+// The lowest and the highest sample of a sound. Samples that are no sound are refused, as Python does.
+class Extremes {
+  constructor() { this.low = Infinity; this.high = -Infinity; }
 
-// Return the largest size of a sample, and NaN where one is no number.
-function levelOf(samples, level = 0) {
-  for (let i = 0; i < samples.length; i++) {
-    const size = Math.abs(samples[i]);
-    if (!(size <= level)) level = size;
+  get level() { return Math.max(this.high, -this.low); }
+
+  add(samples) {
+    let { low, high } = this, none = 0; // NaN as soon as a sample is not finite
+    for (let i = 0; i < samples.length; i++) {
+      const x = samples[i];
+      if (x < low) low = x;
+      if (x > high) high = x;
+      none += x - x;
+    }
+    Object.assign(this, { low, high });
+    if (none !== 0) throw new Refusal("holds samples that are not finite", "Export it again");
+    if (this.level > MAX_LEVEL) throw new Refusal("has samples on a scale of whole numbers", "Export it again");
   }
-  return level;
 }
 
 // Return {seconds, flags, wave, notes, start, end, isSpeech, features} of a short recording, or
@@ -80,38 +89,42 @@ async function analysed(source, model, progress, compute, isCut = false) {
   const envelope = new Envelope(Math.max(1, Math.floor((seconds * rate) / WAVE_COLUMNS)));
   const analysis = isLong ? await analysedLong(source, model, seconds, envelope, progress, compute)
     : await analysedShort(source, model, seconds, ownRate, envelope, compute);
-  const notes = [];
+  const { level } = analysis.extremes, notes = []; // in the words of Python, and in its order
   if (source.channel !== null && source.channel !== undefined) {
     notes.push(isLong ? "its channels cancel each other, so only the louder one was used"
       : `its channels cancel each other, so only channel ${source.channel + 1} was used`);
   }
-  if (analysis.level <= MIN_LEVEL) notes.push("it is silent");
-  if (analysis.level > FULL_LEVEL) {
-    notes.push(`its samples reach ${analysis.level.toFixed(1)}, and full scale is 1: check its export`);
-  }
+  if (level <= MIN_LEVEL) notes.push("it is silent");
+  if (level > FULL_LEVEL) notes.push(`its samples reach ${level.toFixed(1)}, and full scale is 1: check its export`);
   await progress(1);
   return { ...analysis, seconds, notes: [...notes, ...(analysis.remarks || [])], wave: envelope.columns };
 }
 
 async function analysedShort(source, model, seconds, ownRate, envelope, compute) {
-  const rate = model.features.sample_rate, { offset, duration } = model.features, parts = [];
-  for await (const block of blocksOf(source, rate)) envelope.add(block);
+  const { features: spec } = model, { sample_rate: rate, offset, duration } = spec, parts = [];
+  const extremes = new Extremes();
+  for await (const block of blocksOf(source, spec, () => {})) envelope.add(block);
   const first = Math.trunc(offset * ownRate);
   const stop = duration === null ? Infinity : first + Math.max(1, Math.trunc(duration * ownRate));
-  for await (const block of blocksOf(source, rate, first, stop)) parts.push(block);
-  const samples = joinedSamples(parts), level = levelOf(samples);
-  checkLevel(level);
-  if (level <= MIN_LEVEL) throw new Refusal("is silent", "Check the microphone or the export");
+  for await (const block of blocksOf(source, spec, (raw) => extremes.add(raw), first, stop)) parts.push(block);
+  const samples = joinedSamples(parts);
+  if (extremes.level <= MIN_LEVEL) throw new Refusal("is silent", "Check the microphone or the export");
   const detector = new SpeechDetector(rate), heard = [...detector.push(samples), ...detector.finish()];
   const { features } = await compute([samples]), [own] = await features, remarks = [];
   const length = samples.length / rate;
+  if (extremes.low >= 0 || extremes.high <= 0) {
+    remarks.push("its samples are all on one side of 0, which is silence: check its export");
+  }
   if (length < Math.min(SHORTEST_S, (duration || 1) / 2)) {
     const skipped = offset ? `, since it skips the first ${offset} s` : "";
     remarks.push(`the model hears only ${(1000 * length).toFixed(0)} ms${skipped}`);
   }
+  if (seconds - offset - length > 0.05) {
+    remarks.push(`${seconds.toFixed(1)} s long; the model hears only this part`);
+  }
   const silence = new Array(Math.round(offset / HOP_OF_SPEECH)).fill(false); // what is not heard
   return {
-    level, flags: [...silence, ...heard], start: offset, end: roundedTo(offset + length, 3),
+    extremes, flags: [...silence, ...heard], start: offset, end: roundedTo(offset + length, 3),
     isSpeech: heard.includes(true), features: own, remarks,
   };
 }
@@ -119,7 +132,8 @@ async function analysedShort(source, model, seconds, ownRate, envelope, compute)
 async function analysedLong(source, model, seconds, envelope, progress, compute) {
   const rate = model.features.sample_rate, detector = new SpeechDetector(rate);
   const cutter = new Cutter(rate, model.features), flags = [], stretches = [], promised = [];
-  let waiting = [], level = 0, read = 0; // windows that wait for others to be computed with them
+  const waiting = [], extremes = new Extremes(); // windows that wait for others to be computed with them
+  let read = 0;
   const submit = async (least) => {
     while (waiting.length >= least && waiting.length) {
       const batch = waiting.splice(0, TOGETHER);
@@ -138,9 +152,7 @@ async function analysedLong(source, model, seconds, envelope, progress, compute)
       await submit(TOGETHER);
     }
   };
-  for await (const block of blocksOf(source, rate)) {
-    level = levelOf(block, level);
-    checkLevel(level);
+  for await (const block of blocksOf(source, model.features, (raw) => extremes.add(raw))) {
     envelope.add(block);
     const decided = detector.push(block);
     for (const flag of decided) flags.push(flag);
@@ -153,7 +165,7 @@ async function analysedLong(source, model, seconds, envelope, progress, compute)
   await take(cutter.finish(decided));
   await submit(1);
   await Promise.all(promised);
-  return { level, flags, stretches };
+  return { extremes, flags, stretches };
 }
 
 // Return the rows {start, end, label, probabilities, arousal, note, possible, adaptedBy} of a recording.

@@ -6,7 +6,7 @@ const AHEAD = 2; // batches that a helper is given, so that it never waits for t
 function startWorker() {
   const recordings = new Map(); // id -> what `analysed` returned
   const cancelled = new Set(), helpers = [];
-  let model = null, voice = null, heard = null, listener = null; // voice: {normalization, adaptedBy}
+  let model = null, voice = null, heard = null, listener = null, isBusy = false; // voice: {normalization, adaptedBy}
 
   const answer = (message) => self.postMessage(message);
   const rowsFor = (id) => rowsOf(recordings.get(id), model, voice);
@@ -27,6 +27,7 @@ function startWorker() {
 
   async function label(message) {
     const { id } = message;
+    isBusy = true;
     let last = performance.now();
     const progress = async (share) => {
       if (cancelled.has(id)) throw new Refusal("was stopped", "Add it again to label it");
@@ -63,7 +64,7 @@ function startWorker() {
   // The microphone: the last seconds are kept, and labelled as often as there is time.
   function listen({ samples, rate }) {
     if (!listener) {
-      listener = new Resampler(rate, model.features.sample_rate);
+      listener = new Resampler(rate, model.features.sample_rate, needsExact(model.features));
       heard = new Float32Array(0);
     }
     const fresh = listener.push(samples), rateOut = model.features.sample_rate;
@@ -76,7 +77,8 @@ function startWorker() {
   function judge() {
     const seconds = heard ? heard.length / model.features.sample_rate : 0;
     let row = null;
-    if (seconds >= 1 && levelOf(heard) > MIN_LEVEL) {
+    const loudest = heard ? heard.reduce((most, x) => Math.max(most, Math.abs(x)), 0) : 0;
+    if (seconds >= 1 && loudest > MIN_LEVEL) {
       const detector = new SpeechDetector(model.features.sample_rate);
       const flags = [...detector.push(heard), ...detector.finish()];
       const features = extract(heard, model), isSpeech = flags.includes(true);
@@ -112,13 +114,22 @@ function startWorker() {
     };
   }
 
+  // A browser compiles what runs often; so the first recording finds it compiled.
+  async function warmUp() {
+    const buzz = Float32Array.from({ length: 3 * model.features.sample_rate }, (_, i) => ((i * 37) % 200) / 1000 - 0.1);
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20)); // messages come first
+      if (!isBusy) extract(buzz, model);
+    }
+  }
+
   const handlers = {
     helper: ({ port }) => { helpers.push(helperBehind(port)); },
     open: ({ stored }) => {
       model = openModel(JSON.parse(stored));
       voice = { normalization: model.normalization, adaptedBy: 0 };
       answer({ type: "ready" });
-      extract(new Float32Array(model.features.sample_rate).fill(0.1), model); // compiles what comes
+      warmUp();
     },
     label, adapt, listen, judge, serve,
     quiet: () => { listener = null; heard = null; },

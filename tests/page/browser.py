@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -105,6 +106,29 @@ class Browser:
         self.evaluate("dispatchEvent(new Event('resize'))")
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+    def memory(self) -> int:
+        """Return the bytes of memory of all processes that show pages, as Linux counts them."""
+        parents = {}
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it may have ended
+                parents[int(status.parent.name)] = int(
+                    status.read_text().rpartition(")")[2].split()[1]
+                )
+        total = 0
+        for process in parents:
+            above = process
+            while above in parents and above != self._process.pid:
+                above = parents[above]
+            with contextlib.suppress(OSError):
+                if (
+                    above == self._process.pid
+                    and b"--type=renderer" in Path(f"/proc/{process}/cmdline").read_bytes()
+                ):
+                    total += int(
+                        Path(f"/proc/{process}/statm").read_text().split()[1]
+                    ) * os.sysconf("SC_PAGE_SIZE")
+        return total
 
     def close(self) -> None:
         """End the browser."""
