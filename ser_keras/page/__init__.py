@@ -29,7 +29,7 @@ from ser_keras.reliability import FAR
 HERE = Path(__file__).parent
 ENGINE = (  # run in the worker, in this order
     "assembler kernels resample fourier mel encoder pitch descriptors functionals network wav "
-    "prediction reliability speech windows segments worker"
+    "mp4 prediction reliability speech windows segments worker"
 ).split()
 INTERFACE = "microphone timeline results app".split()  # run in the page itself
 MAX_BYTES = 64 << 20

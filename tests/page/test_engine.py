@@ -1,5 +1,6 @@
 """The page computes what Python computes: features, windows, rows and remarks."""
 
+import base64
 import io
 import json
 from pathlib import Path
@@ -322,8 +323,10 @@ def m4a(samples, rate):
     return written.getvalue()
 
 
+# Chromium rounds what it decodes of an MP3 to 16 bits, and libsndfile does not. A quiet recording
+# shows it: of 45 clips, those with peaks of 0.03 moved by up to 0.024.
 @pytest.mark.parametrize(
-    ("name", "tolerance"), [("a.flac", 1e-3), ("a.ogg", 1e-3), ("a.mp3", 0.05), ("a.m4a", 0.05)]
+    ("name", "tolerance"), [("a.flac", 1e-3), ("a.ogg", 1e-3), ("a.mp3", 0.05), ("a.m4a", 1e-3)]
 )
 def test_what_the_browser_decodes_comes_close_to_python(
     engine, general, spoken, tmp_path, name, tolerance
@@ -336,6 +339,13 @@ def test_what_the_browser_decodes_comes_close_to_python(
     (row,) = engine.label(content, name)["rows"]
     values = list(expected.probabilities.values())
     assert np.abs(np.array(row["probabilities"]) - values).max() < tolerance
+
+
+def test_an_m4a_is_decoded_at_its_own_rate(engine, voice):
+    content = m4a(voice(200, 1.0, 44_100), 44_100)
+    text = base64.b64encode(content).decode()
+    assert engine.evaluate(f"rateOfMp4(bytesFrom('{text}').buffer)") == 44_100
+    assert engine.evaluate("rateOfMp4(new ArrayBuffer(900))") == 0
 
 
 # Long recordings
