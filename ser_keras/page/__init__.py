@@ -1,10 +1,12 @@
 """A model as a single web page: its weights, its features and its forward pass in one HTML file.
 
 The page needs no server, no runtime and no network, and opens by a double click. It repeats in
-JavaScript what Python does: `wav.js` and `resample.js` read sound, `mel.js`, `encoder.js`,
-`functionals.js`, `descriptors.js` and `pitch.js` compute features, `network.js` the network,
-`prediction.js` the probabilities, and `segments.js` the way through a long recording. They run in a
-worker (`worker.js`), while `app.js`, `microphone.js` and `timeline.js` show what comes out.
+JavaScript what Python does: `wav.js`, `mp4.js` and `resample.js` read sound, `mel.js`,
+`encoder.js`, `functionals.js`, `descriptors.js` and `pitch.js` compute features, `network.js` the
+network, `prediction.js` the probabilities, `reliability.js` when they count, and `speech.js`,
+`windows.js` and `segments.js` the way through a long recording. `kernels.js` holds the inner loops,
+of which `assembler.js` makes WebAssembly where the browser has it. They run in a worker
+(`worker.js`), while `app.js` and the others of `INTERFACE` show what comes out.
 """
 
 from __future__ import annotations

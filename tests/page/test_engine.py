@@ -13,7 +13,7 @@ from ser_keras import adaptation, audio, load_bundle, page
 from ser_keras.features import FeatureSpec, extract
 from ser_keras.functionals import tracks
 from ser_keras.reliability import FAR
-from ser_keras.speech import Detector
+from ser_keras.speech import Detector, Stretches
 from tests.page.engine import Engine, array
 
 pytestmark = pytest.mark.browser
@@ -196,6 +196,23 @@ def test_speech_is_where_python_finds_it(engine, spoken):
         f"return [...d.push({array(samples)}), ...d.finish()]; }})()"
     )
     assert made == expected
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stretches_of_speech_are_those_of_python(engine, seed):
+    rng = np.random.default_rng(seed)
+    lengths = [*rng.integers(1, 60, 200), 4_000, *rng.integers(1, 60, 20)]  # one of 80 s
+    flags = np.repeat(np.arange(len(lengths)) % 2 == 0, lengths)
+    parts = np.split(flags, np.sort(rng.integers(0, len(flags), 9)))
+    stretches = Stretches(longest_s=30.0)
+    expected = [pair for part in parts for pair in stretches(part)] + stretches.finish()
+    made = engine.evaluate(
+        f"(() => {{ const joiner = new Stretches(), made = []; "
+        f"for (const part of {json.dumps([part.tolist() for part in parts])}) "
+        "made.push(...joiner.push(part)); return [...made, ...joiner.finish()]; })()"
+    )
+    assert len(expected) > 20
+    assert [tuple(pair) for pair in made] == expected
 
 
 # Features and probabilities
