@@ -107,28 +107,23 @@ class Browser:
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
 
-    def memory(self) -> int:
-        """Return the bytes of memory of all processes that show pages, as Linux counts them."""
-        parents = {}
-        for status in Path("/proc").glob("[0-9]*/stat"):
+    def usage(self) -> tuple[int, float]:
+        """Return bytes of memory and seconds of computing of all processes that show pages."""
+        stats = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):  # it may have ended
-                parents[int(status.parent.name)] = int(
-                    status.read_text().rpartition(")")[2].split()[1]
-                )
-        total = 0
-        for process in parents:
+                stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+        size, seconds = 0, 0.0
+        for process, fields in stats.items():
             above = process
-            while above in parents and above != self._process.pid:
-                above = parents[above]
+            while above in stats and above != self._process.pid:
+                above = int(stats[above][1])  # its parent
             with contextlib.suppress(OSError):
-                if (
-                    above == self._process.pid
-                    and b"--type=renderer" in Path(f"/proc/{process}/cmdline").read_bytes()
-                ):
-                    total += int(
-                        Path(f"/proc/{process}/statm").read_text().split()[1]
-                    ) * os.sysconf("SC_PAGE_SIZE")
-        return total
+                command = Path(f"/proc/{process}/cmdline").read_bytes()
+                if above == self._process.pid and b"--type=renderer" in command:
+                    size += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+                    seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return size, seconds
 
     def close(self) -> None:
         """End the browser."""
