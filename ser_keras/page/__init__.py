@@ -1,10 +1,12 @@
 """A model as a single web page: its weights, its features and its forward pass in one HTML file.
 
 The page needs no server, no runtime and no network, and opens by a double click. It repeats in
-JavaScript what Python does: `wav.js` and `resample.js` read sound, `mel.js`, `encoder.js`,
-`functionals.js`, `descriptors.js` and `pitch.js` compute features, `network.js` the network,
-`prediction.js` the probabilities, and `segments.js` the way through a long recording. They run in a
-worker (`worker.js`), while `app.js` and the others of `INTERFACE` show what comes out.
+JavaScript what Python does: `wav.js`, `mp4.js` and `resample.js` read sound, `mel.js`,
+`encoder.js`, `functionals.js`, `descriptors.js` and `pitch.js` compute features, `network.js` the
+network, `prediction.js` the probabilities, `reliability.js` when they count, and `speech.js`,
+`windows.js` and `segments.js` the way through a long recording. `kernels.js` holds the inner loops,
+of which `assembler.js` makes WebAssembly where the browser has it. They run in a worker
+(`worker.js`), while `app.js` and the others of `INTERFACE` show what comes out.
 """
 
 from __future__ import annotations
@@ -27,11 +29,12 @@ from ser_keras.errors import SerKerasError
 from ser_keras.page import network
 from ser_keras.page.card import card_html, trust_html
 from ser_keras.pictures import emotion_colours
+from ser_keras.reliability import FAR
 
 HERE = Path(__file__).parent
 ENGINE = (  # run in the worker, in this order
-    "resample fourier mel encoder pitch descriptors functionals network wav prediction speech "
-    "segments worker"
+    "assembler kernels resample fourier mel encoder pitch descriptors functionals network wav "
+    "mp4 prediction reliability speech windows segments worker"
 ).split()
 INTERFACE = "microphone timeline heard table results app".split()  # run in the page itself
 MAX_BYTES = 64 << 20
@@ -78,7 +81,8 @@ def html_of(bundle: Bundle) -> str:
     policy = "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(engine)} {_hash(interface)} blob: data:",
+            # 'wasm-unsafe-eval': the engine assembles its own inner loops
+            f"script-src {_hash(engine)} {_hash(interface)} blob: data: 'wasm-unsafe-eval'",
             f"style-src {_hash(style)}",
             "worker-src blob:",
             "media-src blob:",
@@ -132,11 +136,8 @@ def settings(bundle: Bundle) -> dict:
         "temperature": pipeline.temperature,
         "arousal": pipeline.arousal.to_json() if pipeline.arousal else None,
         "adapts": pipeline.features.one_vector and fitted.kind == "feature",
-        "usual": getattr(reliability, "usual", None),
-        "answer_from": {
-            name: getattr(getattr(reliability, name, None), "answer_from", None)
-            for name in ("plain", "adapted")
-        },
+        "reliability": reliability.to_json() if reliability else None,
+        "far": FAR,
         "layers": layers,
         "arrays": arrays,
     }

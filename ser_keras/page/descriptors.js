@@ -5,7 +5,7 @@ const VOICE_RATE = 22050, VOICE_HOP = 256, VOICE_WINDOW = 1024;
 const FRAME_RATE = VOICE_RATE / VOICE_HOP;
 const N_STEADY = 46, N_VOICE = 8, N_MEL = 26, FIRST_MEL = 20;
 const FLOOR = 1e-6, LOWEST_BIN = 2, LPC_ORDER = 12, SILENT_DB = -100, TRIM_DB = 35;
-const NARROWEST_KHZ = 0.1, FORMANTS_KHZ = [0.5, 1.5, 2.5];
+const NARROWEST_KHZ = 0.1, FORMANTS_KHZ = [0.5, 1.5, 2.5], ROLLOFFS = [0.25, 0.5, 0.75, 0.9];
 const DB = 10 / Math.LN10;
 let trackTables = null;
 
@@ -43,10 +43,11 @@ function trackConstants() {
   }
   const below = (edge) => khz.findIndex((x, k) => k >= LOWEST_BIN && x >= edge);
   trackTables = {
-    bins, khz, sharpness, slopes, width,
+    bins, khz, sharpness, slopes, width, power: numbers(bins + 3), floored: new Float32Array(bins + 3),
+    logarithms: new Float64Array(bins), before: new Float64Array(bins), pair: new Float64Array(2 * bins),
     spectra: powerSpectra(window.map((x) => x * norm)),
     mel: melFilters({ ...mel, mel_norm: null }),
-    packed: inFours(cosines, length / 4 + 1, width),
+    panels: inPanels(cosines, length / 4 + 1, width),
     edges: [below(1), below(2), below(5)],
     cosines: Float64Array.from({ length: 512 }, (_, i) => Math.cos((2 * Math.PI * i) / 512)),
     sines: Float64Array.from({ length: 512 }, (_, i) => Math.sin((2 * Math.PI * i) / 512)),
@@ -57,37 +58,31 @@ function trackConstants() {
 // Return {levelDb, steady, frames, voice, voicedFrames, voiced} of a clip at 22,050 Hz.
 function measureTracks(clip) {
   const { samples, levelDb } = loudPart(clip);
-  const constants = trackConstants(), { bins } = constants;
+  const constants = trackConstants(), { bins, power, floored, pair } = constants;
   const frames = 1 + Math.floor((samples.length - VOICE_WINDOW) / VOICE_HOP);
-  const steady = new Float32Array(frames * N_STEADY), peak = new Float64Array(frames);
+  const steady = new Float32Array(frames * N_STEADY);
+  const peak = peaksAndCrossings(samples, frames, steady);
   const n = PITCH.candidates, found = {
     hz: new Float64Array(frames * n), strength: new Float32Array(frames * n),
-    score: new Float64Array(frames * n), scratch: null, values: null, scores: null,
+    score: new Float64Array(frames * n), values: null, scores: null,
   };
   const harmonics = new Float32Array(frames * n);
   const correlation = new Float32Array(frames * constants.width);
-  const power = new Float32Array(bins), floored = new Float32Array(bins);
-  const before = new Float64Array(bins), pair = new Float64Array(2 * bins);
+  constants.before.fill(0);
   for (let t = 0; t < frames; t++) {
-    const at = t * VOICE_HOP;
-    if (t % 2 === 0) constants.spectra(samples, at, Math.min(2, frames - t), VOICE_HOP, pair);
-    power.set(pair.subarray((t % 2) * bins, (t % 2) * bins + bins));
-    power.fill(0, 0, LOWEST_BIN);
-    for (let k = 0; k < bins; k++) floored[k] = power[k] + FLOOR;
-    let crossings = 0, top = 0;
-    for (let i = at; i < at + VOICE_WINDOW; i++) {
-      top = Math.max(top, Math.abs(samples[i]));
-      if (i && samples[i] >= 0 !== samples[i - 1] >= 0) crossings += 1;
+    if (t % 2 === 0) constants.spectra(samples, t * VOICE_HOP, Math.min(2, frames - t), VOICE_HOP, pair);
+    const from = (t % 2) * bins;
+    for (let k = 0; k < LOWEST_BIN; k++) floored[k] = FLOOR;
+    for (let k = LOWEST_BIN; k < bins; k++) {
+      power[k] = pair[from + k];
+      floored[k] = power[k] + FLOOR;
     }
-    peak[t] = top;
     pitchCandidates(power, 0, VOICE_RATE, VOICE_WINDOW, found, t * n);
     for (let c = 0; c < n; c++) {
       harmonics[t * n + c] = harmonicDifference(power, found.hz[t * n + c]);
     }
-    multiplyInFours(floored, 0, VOICE_WINDOW / 4 + 1, constants.packed, constants.width,
-      correlation, t * constants.width);
-    describeFrame(power, floored, before, t === 0, steady, t * N_STEADY);
-    steady[t * N_STEADY + 2] = (crossings * VOICE_RATE) / 1000 / VOICE_WINDOW;
+    multiply(floored, 0, 1, constants.panels, correlation, t * constants.width);
+    describeFrame(t === 0, steady, t * N_STEADY);
     steady[t * N_STEADY + 3] = Math.max(...found.strength.subarray(t * n, t * n + n));
   }
   const chosen = choosePitch(found, peak, FRAME_RATE);
@@ -108,6 +103,30 @@ function measureTracks(clip) {
   });
   const voiced = Array.from(chosen, (state) => state >= 0);
   return { levelDb, steady, frames, voice, voicedFrames, voiced };
+}
+
+// Return the largest sample of each frame, and write how often its sign changes in a millisecond.
+// Frames overlap, so both are taken hop by hop.
+function peaksAndCrossings(samples, frames, steady) {
+  const hops = frames + 3, tops = new Float64Array(hops), changes = new Float64Array(hops);
+  let above = samples[0] >= 0;
+  for (let hop = 0, i = 0; hop < hops; hop++) {
+    let top = 0, count = 0;
+    for (const end = i + VOICE_HOP; i < end; i++) {
+      const x = samples[i], size = x < 0 ? -x : x, now = x >= 0;
+      if (size > top) top = size;
+      if (now !== above) { count += 1; above = now; }
+    }
+    tops[hop] = top;
+    changes[hop] = count;
+  }
+  const peak = new Float64Array(frames);
+  for (let t = 0; t < frames; t++) {
+    peak[t] = Math.max(tops[t], tops[t + 1], tops[t + 2], tops[t + 3]);
+    const crossings = changes[t] + changes[t + 1] + changes[t + 2] + changes[t + 3];
+    steady[t * N_STEADY + 2] = (crossings * VOICE_RATE) / 1000 / VOICE_WINDOW;
+  }
+  return peak;
 }
 
 // Return the loud part of a clip with mean 0 and power 1, and its level; zeros for silence.
@@ -137,56 +156,73 @@ function loudPart(clip) {
   return { samples: samples.map((x) => x / divisor), levelDb: 20 * Math.log10(level) };
 }
 
-// Write the descriptors of a spectrum to `out`, and the root of its shares to `before`.
-function describeFrame(power, floored, before, isFirst, out, to) {
-  const { bins, khz, mel, sharpness, slopes, edges } = trackConstants();
+// Write the descriptors of the spectrum in trackTables.power and .floored to `out`.
+function describeFrame(isFirst, out, to) {
+  const { bins, khz, mel, sharpness, slopes, edges, power, floored, logarithms, before } = trackTables;
   let loudness = 0, sharp = 0;
-  mel.forEach(({ first, weights }, band) => {
+  for (let band = 0; band < N_MEL; band++) {
+    const { first, weights } = mel[band];
     let sum = FLOOR;
     for (let k = 0; k < weights.length; k++) sum += weights[k] * power[first + k];
-    const auditory = sum ** 0.23;
+    const auditory = sum ** 0.23; // Stevens' law
     loudness += auditory;
     sharp += auditory * sharpness[band];
     out[to + FIRST_MEL + band] = DB * Math.log(sum);
-  });
+  }
   let total = 0, logs = 0, weighted = 0, centroid = 0;
   for (let k = LOWEST_BIN; k < bins; k++) {
-    total += floored[k];
-    centroid += floored[k] * khz[k];
+    const x = floored[k], logarithm = Math.log(x);
+    logarithms[k] = logarithm;
+    total += x;
+    centroid += x * khz[k];
+    logs += logarithm;
+    weighted += x * logarithm;
   }
   centroid /= total;
-  let second = 0, third = 0, fourth = 0, flux = 0, cumulative = 0, low = 0, high = 0;
-  let lowPeak = 0, highPeak = 0, passed = 0;
-  const rolloffs = [0.25, 0.5, 0.75, 0.9], rolled = [];
+  weighted /= total; // the spectrum as a distribution over frequencies
+  let second = 0, third = 0, fourth = 0, flux = 0;
   for (let k = LOWEST_BIN; k < bins; k++) {
     const share = floored[k] / total, offset = khz[k] - centroid, moment = share * offset * offset;
-    const logarithm = Math.log(floored[k]), root = Math.sqrt(share);
-    logs += logarithm;
-    weighted += share * logarithm;
+    const root = Math.sqrt(share), step = root - before[k];
     second += moment;
     third += moment * offset;
     fourth += moment * offset * offset;
-    if (!isFirst) flux += (root - before[k]) ** 2;
+    flux += step * step;
     before[k] = root;
-    cumulative += share;
-    while (passed < 4 && cumulative >= rolloffs[passed]) { rolled.push(khz[k]); passed += 1; }
-    if (k < edges[0]) low += share;
-    else if (k < edges[2]) high += share;
-    if (k < edges[1]) lowPeak = Math.max(lowPeak, floored[k]);
-    else if (k < edges[2]) highPeak = Math.max(highPeak, floored[k]);
   }
-  while (rolled.length < 4) rolled.push(khz[bins - 1]);
+  let low = 0, high = 0, lowPeak = -Infinity, highPeak = -Infinity;
+  const [at1, at2, at5] = edges;
+  for (let k = LOWEST_BIN; k < at1; k++) low += floored[k];
+  for (let k = at1; k < at5; k++) high += floored[k];
+  for (let k = LOWEST_BIN; k < at2; k++) if (logarithms[k] > lowPeak) lowPeak = logarithms[k];
+  for (let k = at2; k < at5; k++) if (logarithms[k] > highPeak) highPeak = logarithms[k];
+  for (let k = LOWEST_BIN, cumulative = 0, passed = 0; passed < 4; k++) {
+    if (k < bins) cumulative += floored[k] / total;
+    while (passed < 4 && (cumulative >= ROLLOFFS[passed] || k >= bins - 1)) {
+      out[to + 12 + passed] = khz[Math.min(k, bins - 1)];
+      passed += 1;
+    }
+  }
   const spread = Math.sqrt(second), width = Math.max(spread, NARROWEST_KHZ), count = bins - LOWEST_BIN;
   const level = DB * Math.log(total / count);
   out[to] = loudness;
   out[to + 1] = level;
-  out.set([
-    centroid, spread, third / width ** 3, fourth / width ** 4,
-    ...slopes.map(({ first, weights }) => weights.reduce(
-      (sum, weight, i) => sum + weight * DB * Math.log(floored[first + i]), 0)),
-    DB * Math.log(low / high), DB * Math.log(lowPeak / highPeak), ...rolled, flux,
-    (Math.log(total) - weighted) / Math.log(count), (DB * logs) / count - level, sharp / loudness,
-  ], to + 4);
+  out[to + 4] = centroid;
+  out[to + 5] = spread;
+  out[to + 6] = third / width ** 3;
+  out[to + 7] = fourth / width ** 4;
+  for (let i = 0; i < 2; i++) {
+    const { first, weights } = slopes[i];
+    let sum = 0;
+    for (let k = 0; k < weights.length; k++) sum += weights[k] * logarithms[first + k];
+    out[to + 8 + i] = DB * sum;
+  }
+  out[to + 10] = DB * Math.log(low / high);
+  out[to + 11] = DB * (lowPeak - highPeak);
+  out[to + 16] = isFirst ? 0 : flux;
+  out[to + 17] = (Math.log(total) - weighted) / Math.log(count);
+  out[to + 18] = (DB * logs) / count - level;
+  out[to + 19] = sharp / loudness;
 }
 
 // Return by how many dB the first harmonic of a pitch is above the second.

@@ -22,14 +22,14 @@ function functionalsVector(samples) {
   ]);
 }
 
-// Return the slope of each track in a second, by regression over five frames.
+// Return the slope of each track in a second, by regression over five frames; ends are repeated.
 function trackChanges(values, frames, tracks) {
-  const slopes = new Float32Array(values.length);
-  const at = (t, i) => values[Math.min(Math.max(t, 0), frames - 1) * tracks + i];
+  const slopes = new Float32Array(values.length), factor = FRAME_RATE / 10;
+  const row = (t) => Math.min(Math.max(t, 0), frames - 1) * tracks;
   for (let t = 0; t < frames; t++) {
+    const a = row(t - 2), b = row(t - 1), d = row(t + 1), e = row(t + 2), to = t * tracks;
     for (let i = 0; i < tracks; i++) {
-      const slope = at(t + 1, i) - at(t - 1, i) + 2 * (at(t + 2, i) - at(t - 2, i));
-      slopes[t * tracks + i] = (slope * FRAME_RATE) / 10;
+      slopes[to + i] = factor * (values[d + i] - values[b + i] + 2 * (values[e + i] - values[a + i]));
     }
   }
   return slopes;

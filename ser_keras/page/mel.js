@@ -37,6 +37,12 @@ function melFilters(spec) {
   return filters;
 }
 
+// Whether decibels are kept below 100 under the loudest band: then the rounding of float32 shows in bands
+// that are empty, and Python takes float64 too (features.py).
+function needsExact({ kind, top_db: range }) {
+  return (kind === "mfcc" || kind === "log_mel") && (range === null || range > 100);
+}
+
 function spectralWindow(spec) {
   const length = spec.win_length || spec.n_fft, start = (spec.n_fft - length) >> 1;
   const a = spec.window === "hamming" ? 0.54 : 0.5;

@@ -84,6 +84,8 @@ function rateOfHeader(view) {
     const vorbis = text(28, 7) === "\u0001vorbis";
     return vorbis && view.byteLength > 44 ? view.getUint32(40, true) : 48000;
   }
+  if (text(4, 4) === "ftyp") return rateOfMp4(view.buffer) || 48000;
+  if (text(1, 3) === "E\u00df\u00a3") return 48000; // WebM
   let at = 0;
   if (text(0, 3) === "ID3" && view.byteLength > 10) {
     at = 10 + [6, 7, 8, 9].reduce((sum, i) => (sum << 7) | view.getUint8(i), 0);

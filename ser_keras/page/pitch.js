@@ -12,8 +12,7 @@ function pitchConstants(rate, length) {
   const first = Math.floor(rate / PITCH.maxHz) - 1;
   const lags = Array.from(
     { length: Math.floor(rate / PITCH.minHz) + 3 - first }, (_, i) => first + i);
-  const bins = (length >> 2) + 1;
-  const columns = Math.ceil((1 + lags.length) / 4) * 4; // lag 0, the lags, and zeros
+  const bins = (length >> 2) + 1, columns = 1 + lags.length; // lag 0 and the lags
   const cosines = new Float32Array(bins * columns);
   for (let k = 0; k < bins; k++) {
     [0, ...lags].forEach((lag, j) => {
@@ -25,9 +24,10 @@ function pitchConstants(rate, length) {
   const correlation = (lag) =>
     window.reduce((sum, x, i) => sum + x * window[(i + lag) % length], 0);
   const whole = correlation(0);
+  const panels = inPanels(cosines, bins, columns);
   pitchTables = {
-    lags, bins, columns,
-    packed: inFours(cosines, bins, columns),
+    lags,
+    panels, correlation: numbers(panels.columns),
     gain: Float32Array.from(lags, (lag) => correlation(lag) / whole),
     octaveCost: Float32Array.from(
       lags.slice(1, -1), (lag) => PITCH.octave * Math.log2((PITCH.minHz / rate) * lag)),
@@ -37,10 +37,9 @@ function pitchConstants(rate, length) {
 
 // Write the best candidates for the pitch of a frame to hz, strength and score, from `to` on.
 function pitchCandidates(power, at, rate, length, found, to) {
-  const { lags, bins, columns, packed, gain, octaveCost } = pitchConstants(rate, length);
-  const raw = found.scratch || (found.scratch = new Float32Array(columns));
+  const { lags, panels, correlation: raw, gain, octaveCost } = pitchConstants(rate, length);
   raw.fill(0);
-  multiplyInFours(power, at, bins, packed, columns, raw, 0);
+  multiply(power, at, 1, panels, raw, 0);
   const energy = raw[0], loud = energy > PITCH.quiet * length, scale = loud ? energy : 1;
   const values = found.values || (found.values = new Float32Array(lags.length));
   const scores = found.scores || (found.scores = new Float32Array(lags.length - 2));

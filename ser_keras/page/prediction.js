@@ -48,16 +48,24 @@ function openModel(stored) {
   return { ...stored, arrays, encoder, normalization };
 }
 
-// Return {frames, width, values}: the features of a clip at the rate of the model.
+// Return the features {frames, width, values} of clips at the rate of the model, one for each.
+function extractMany(clips, model) {
+  const spec = model.features, { kind, sample_rate: rate } = spec;
+  if (clips.some(({ length }) => !length)) throw new Refusal("holds no samples", AGAIN);
+  if (kind === "mfcc" || kind === "log_mel") return clips.map((samples) => melFeatures(samples, spec));
+  const encoded = !kind.includes("speaker_encoder") ? null
+    : encoderVectors(clips.map((samples) => resample(samples, rate, ENCODER_SPEC.sample_rate)), model.encoder);
+  return clips.map((samples, i) => {
+    const parts = [encoded ? encoded[i] : [], kind.includes("functionals") ? functionalsVector(samples) : []];
+    const values = new Float32Array(parts[0].length + parts[1].length);
+    values.set(parts[0]);
+    values.set(parts[1], parts[0].length);
+    return { frames: 1, width: values.length, values };
+  });
+}
+
 function extract(samples, model) {
-  const spec = model.features, vectors = [];
-  if (!samples.length) throw new Refusal("holds no samples", AGAIN);
-  if (spec.kind === "mfcc" || spec.kind === "log_mel") return melFeatures(samples, spec);
-  if (spec.kind.includes("speaker_encoder")) {
-    vectors.push(...encoderVector(resample(samples, spec.sample_rate, 16000), model.encoder));
-  }
-  if (spec.kind.includes("functionals")) vectors.push(...functionalsVector(samples));
-  return { frames: 1, width: vectors.length, values: Float32Array.from(vectors) };
+  return extractMany([samples], model)[0];
 }
 
 const signedRoot = (x) => Math.sign(x) * Math.sqrt(Math.abs(x));
@@ -66,11 +74,14 @@ function rootedValues(values, batch) {
   return batch.signed_root ? Float64Array.from(values, signedRoot) : Float64Array.from(values);
 }
 
-function meanAndDeviation(values) {
+// Return mean and standard deviation of every `step`-th value from `first` on.
+function meanAndDeviation(values, first = 0, step = 1) {
+  const count = Math.ceil((values.length - first) / step);
   let mean = 0, square = 0;
-  for (const x of values) mean += x / values.length;
-  for (const x of values) square += (x - mean) ** 2 / values.length;
-  return [mean, Math.sqrt(square)];
+  for (let k = first; k < values.length; k += step) mean += values[k];
+  mean /= count;
+  for (let k = first; k < values.length; k += step) square += (values[k] - mean) ** 2;
+  return [mean, Math.sqrt(square / count)];
 }
 
 // Normalise values (rows, width) in place.
@@ -83,7 +94,7 @@ function normalised(values, width, normalization) {
   }
   if (kind === "band_clip") {
     for (let i = 0; i < width; i++) {
-      const [centre, deviation] = meanAndDeviation(values.filter((_, k) => k % width === i));
+      const [centre, deviation] = meanAndDeviation(values, i, width);
       for (let k = i; k < values.length; k += width) values[k] = (values[k] - centre) / (deviation + 1e-6);
     }
     return values;
@@ -101,7 +112,7 @@ function ofLength(values, rows, width, batch) {
   if (batch.fit === "mean" || batch.fit === "statistics") {
     const parts = [[], []];
     for (let i = 0; i < width; i++) {
-      const [mean, deviation] = meanAndDeviation(values.filter((_, k) => k % width === i));
+      const [mean, deviation] = meanAndDeviation(values, i, width);
       parts[0].push(mean);
       parts[1].push(deviation);
     }
@@ -164,7 +175,7 @@ function probabilitiesOf(features, model, normalization = model.normalization) {
   return sharpened(forward(model.layers, model.arrays, input), model.temperature);
 }
 
-const ADAPT_WEIGHTS = { mean: 1, variance: 20 };
+const ADAPT_WEIGHTS = { mean: 1, variance: 20 }; // recordings that the training clips count as
 const VARIED = 0.4; // share of the usual variety below which recordings seem to be of one emotion
 
 // Return the normalisation that is adapted to a voice by the features of other recordings of it.
@@ -202,4 +213,13 @@ function varietyOf(vectors, probabilities, model) {
     spread += sampleVariance(rows.map((row) => row[i] / std[i])) / std.length;
   }
   return between / Math.sqrt(spread + 1e-12);
+}
+
+// Return whether recordings vary so little that they seem to have the same emotion.
+function areAlike(vectors, model) {
+  const usual = model.reliability && model.reliability.usual;
+  if (!usual || vectors.length < 2) return false;
+  const probabilities = vectors.map((values) =>
+    probabilitiesOf({ frames: 1, width: values.length, values }, model));
+  return varietyOf(vectors, probabilities, model) < VARIED * usual;
 }

@@ -5,7 +5,7 @@
 class Refusal extends Error {
   constructor(problem, remedy) {
     super(`${problem}. ${remedy}.`);
-    this.problem = problem;
+    Object.assign(this, { problem, remedy });
   }
 }
 

@@ -1,13 +1,15 @@
 "use strict";
 // The worker: it holds the model and answers messages; the page itself stays free.
 
+const AHEAD = 2; // batches that a helper is given, so that it never waits for the next one
+
 function startWorker() {
   const recordings = new Map(); // id -> what `analysed` returned
-  const cancelled = new Set();
-  let model = null, normalization = null, adaptedBy = 0, heard = null, listener = null, helper = null;
+  const cancelled = new Set(), helpers = [];
+  let model = null, voice = null, heard = null, listener = null, isBusy = false; // voice: {normalization, adaptedBy}
 
   const answer = (message) => self.postMessage(message);
-  const rowsFor = (id) => rowsOf(recordings.get(id), model, normalization, adaptedBy > 0);
+  const rowsFor = (id) => rowsOf(recordings.get(id), model, voice);
 
   async function sourceOf({ file, samples, rate }) {
     if (samples) return { samples, rate };
@@ -15,8 +17,17 @@ function startWorker() {
     return { file, header, channel: await cancelledChannel(file, header) };
   }
 
+  // Let a helper compute the features of clips, or do it here where all have enough to do.
+  async function compute(clips) {
+    const free = helpers.reduce((best, each) => (each.waiting < best.waiting ? each : best), { waiting: AHEAD });
+    if (free.compute && clips.length > 1) return { features: free.compute(clips) };
+    await nextTurn(); // lets the microphone have its turn
+    return { features: Promise.resolve(extractMany(clips, model)) };
+  }
+
   async function label(message) {
     const { id } = message;
+    isBusy = true;
     let last = performance.now();
     const progress = async (share) => {
       if (cancelled.has(id)) throw new Refusal("was stopped", "Add it again to label it");
@@ -24,50 +35,36 @@ function startWorker() {
         last = performance.now();
         answer({ type: "progress", id, share });
       }
-      await nextTurn(); // lets the microphone and the helper have theirs
+      await nextTurn();
     };
-    const source = await sourceOf(message);
-    const result = await analysed(source, model, progress, helper);
-    recordings.set(id, result);
-    const notes = [];
-    if (source.channel !== null && source.channel !== undefined) {
-      notes.push(`its channels cancel each other, so only channel ${source.channel + 1} was used`);
-    }
-    if (result.level > 2) notes.push("its samples rise far above full scale");
-    const { seconds, wave, flags } = result;
+    const analysis = await analysed(await sourceOf(message), model, progress, compute);
+    recordings.set(id, analysis);
+    const { seconds, wave, flags, notes } = analysis;
     answer({ type: "labelled", id, rows: rowsFor(id), seconds, wave, flags, notes });
   }
 
+  // Each window of the recordings counts as one, as `Bundle.enrol` has it.
   async function adapt({ items }) {
     const vectors = [], failed = [];
     for (const item of items) {
       try {
-        const { windows } = await analysed(await sourceOf(item), model, async () => {});
-        const mean = new Float32Array(windows[0].features.width);
-        for (const { features } of windows) {
-          features.values.forEach((x, i) => { mean[i] += x / windows.length; });
-        }
-        vectors.push(mean);
+        const source = await sourceOf(item);
+        const { stretches } = await analysed(source, model, async () => {}, compute, true);
+        if (!stretches.length) throw new Refusal("holds no speech", "Give an ordinary recording of the voice");
+        for (const { features } of stretches) vectors.push(...features.map(({ values }) => values));
       } catch (error) {
         failed.push(`${item.name} ${sentenceOf(error)}`);
       }
     }
-    normalization = vectors.length ? enrolled(vectors, model) : model.normalization;
-    adaptedBy = vectors.length;
-    let alike = false;
-    if (model.usual && vectors.length > 2) {
-      const probabilities = vectors.map((values) =>
-        probabilitiesOf({ frames: 1, width: values.length, values }, model));
-      alike = varietyOf(vectors, probabilities, model) < VARIED * model.usual;
-    }
-    answer({ type: "adapted", adaptedBy, failed, alike,
+    voice = { normalization: enrolled(vectors, model), adaptedBy: vectors.length };
+    answer({ type: "adapted", adaptedBy: vectors.length, failed, alike: areAlike(vectors, model),
       rows: [...recordings.keys()].map((id) => [id, rowsFor(id)]) });
   }
 
   // The microphone: the last seconds are kept, and labelled as often as there is time.
   function listen({ samples, rate }) {
     if (!listener) {
-      listener = new Resampler(rate, model.features.sample_rate);
+      listener = new Resampler(rate, model.features.sample_rate, needsExact(model.features));
       heard = new Float32Array(0);
     }
     const fresh = listener.push(samples), rateOut = model.features.sample_rate;
@@ -80,42 +77,61 @@ function startWorker() {
   function judge() {
     const seconds = heard ? heard.length / model.features.sample_rate : 0;
     let row = null;
-    const loudest = heard ? heard.reduce((a, b) => Math.max(a, Math.abs(b)), 0) : 0;
+    const loudest = heard ? heard.reduce((most, x) => Math.max(most, Math.abs(x)), 0) : 0;
     if (seconds >= 1 && loudest > MIN_LEVEL) {
       const detector = new SpeechDetector(model.features.sample_rate);
       const flags = [...detector.push(heard), ...detector.finish()];
-      const windows = [{ start: 0, end: seconds, features: extract(heard, model) }];
-      [row] = rowsOf({ windows, seconds, flags, whole: true }, model, normalization, adaptedBy > 0);
+      const features = extract(heard, model), isSpeech = flags.includes(true);
+      [row] = rowsOf({ start: 0, end: seconds, isSpeech, features }, model, voice);
     }
     answer({ type: "judged", row, seconds });
   }
 
-  // Ask a second worker for features; `port` leads to it.
+  // Return a helper: another worker behind a port, and how many batches wait for it.
   function helperBehind(port) {
-    let done = null;
-    const made = {
-      busy: false,
-      compute: (samples) => new Promise((resolve) => {
-        made.busy = true;
-        done = resolve;
-        port.postMessage(samples);
+    const waiting = [];
+    port.onmessage = ({ data: { features, error } }) => {
+      const { resolve, reject } = waiting.shift();
+      if (error) reject(new Refusal(...error)); else resolve(features);
+    };
+    return {
+      get waiting() { return waiting.length; },
+      compute: (clips) => new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        port.postMessage(clips, clips.map(({ buffer }) => buffer));
       }),
     };
-    port.onmessage = ({ data }) => { made.busy = false; done(data); };
-    return made;
+  }
+
+  function serve({ port }) {
+    port.onmessage = ({ data: clips }) => {
+      try {
+        const features = extractMany(clips, model);
+        port.postMessage({ features }, features.map(({ values }) => values.buffer));
+      } catch (error) {
+        port.postMessage({ error: [error.problem || "could not be read", error.remedy || "Save it as WAV and try again"] });
+      }
+    };
+  }
+
+  // A browser compiles what runs often; so the first recording finds it compiled.
+  async function warmUp() {
+    const buzz = Float32Array.from({ length: 3 * model.features.sample_rate }, (_, i) => ((i * 37) % 200) / 1000 - 0.1);
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20)); // messages come first
+      if (!isBusy) extract(buzz, model);
+    }
   }
 
   const handlers = {
-    helper: ({ port }) => { helper = helperBehind(port); },
-    serve: ({ port }) => {
-      port.onmessage = ({ data }) => port.postMessage(extract(data, model));
-    },
+    helper: ({ port }) => { helpers.push(helperBehind(port)); },
     open: ({ stored }) => {
       model = openModel(JSON.parse(stored));
-      normalization = model.normalization;
+      voice = { normalization: model.normalization, adaptedBy: 0 };
       answer({ type: "ready" });
+      warmUp();
     },
-    label, adapt, listen, judge,
+    label, adapt, listen, judge, serve,
     quiet: () => { listener = null; heard = null; },
     forget: ({ id }) => { cancelled.add(id); recordings.delete(id); },
   };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import os
@@ -175,6 +176,24 @@ class Browser:
         self.size(width, height, dark)
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+    def usage(self) -> tuple[int, float]:
+        """Return bytes of memory and seconds of computing of all processes that show pages."""
+        stats = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it may have ended
+                stats[int(path.parent.name)] = path.read_text().rpartition(")")[2].split()
+        size, seconds = 0, 0.0
+        for process, fields in stats.items():
+            above = process
+            while above in stats and above != self._process.pid:
+                above = int(stats[above][1])  # its parent
+            with contextlib.suppress(OSError):
+                command = Path(f"/proc/{process}/cmdline").read_bytes()
+                if above == self._process.pid and b"--type=renderer" in command:
+                    size += int(fields[21]) * os.sysconf("SC_PAGE_SIZE")
+                    seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return size, seconds
 
     def close(self) -> None:
         """End the browser."""
