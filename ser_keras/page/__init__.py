@@ -29,7 +29,7 @@ from ser_keras.errors import SerKerasError
 from ser_keras.page import network
 from ser_keras.page.card import card_html, trust_html
 from ser_keras.pictures import emotion_colours
-from ser_keras.reliability import FAR
+from ser_keras.reliability import CUT, FAR, HIGH, NARROW, columns
 
 HERE = Path(__file__).parent
 ENGINE = (  # run in the worker, in this order
@@ -137,7 +137,8 @@ def settings(bundle: Bundle) -> dict:
         "arousal": pipeline.arousal.to_json() if pipeline.arousal else None,
         "adapts": pipeline.features.one_vector and fitted.kind == "feature",
         "reliability": reliability.to_json() if reliability else None,
-        "far": FAR,
+        "remarks": {"distance": FAR, "bandwidth": NARROW, "height": HIGH},
+        "functionals": {**columns()._asdict(), "cut": CUT},
         "layers": layers,
         "arrays": arrays,
     }

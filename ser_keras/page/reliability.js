@@ -34,17 +34,41 @@ function possibleOf(probabilities, model, isAdapted) {
   });
 }
 
-// Return a remark where the features of a clip lie far from those of all training clips, or "". The
-// distance is the root mean square of their means over time, standardised by the training clips.
-function remarkOf({ frames, width, values }, model) {
-  const distance = model.reliability && model.reliability.distance;
-  if (!distance) return "";
+// Return the distance of a clip from all training clips: the root mean square of its features' means
+// over time, standardised by those of the training clips.
+function distanceOf({ frames, width, values }, { mean, std, signed_root }) {
   let sum = 0;
   for (let i = 0; i < width; i++) {
-    let mean = 0;
-    for (let k = i; k < values.length; k += width) mean += values[k] / frames;
-    if (distance.signed_root) mean = signedRoot(mean);
-    sum += ((mean - distance.mean[i]) / distance.std[i]) ** 2;
+    let ownMean = 0;
+    for (let k = i; k < values.length; k += width) ownMean += values[k] / frames;
+    if (signed_root) ownMean = signedRoot(ownMean);
+    sum += ((ownMean - mean[i]) / std[i]) ** 2;
   }
-  return Math.sqrt(sum / width) <= distance.limit ? "" : model.far;
+  return Math.sqrt(sum / width);
+}
+
+// Return the level of the loudest upper band beside the middle ones, in dB.
+function upperLevel(functionals, { middle, upper }) {
+  const mean = middle.reduce((sum, i) => sum + functionals[i], 0) / middle.length;
+  return Math.max(...upper.map((i) => functionals[i])) - mean;
+}
+
+// Return how high a voice is in pitch and formants; minus infinity where nothing is voiced.
+function heightOf(functionals, { mean, std, weights }, { pitch, voice, cut }) {
+  if (functionals[pitch] === 0) return -Infinity;
+  return voice.reduce((sum, column, i) => {
+    const value = (signedRoot(functionals[column]) - mean[i]) / std[i];
+    return sum + weights[i] * Math.min(Math.max(value, -cut), cut);
+  }, 0);
+}
+
+// Return remarks on a clip that lies far from all training clips, or "".
+function remarkOf(clip, model) {
+  const { distance, bandwidth, height } = model.reliability || {};
+  const functionals = clip.values.slice(-model.functionals.size); // at the end of the vector
+  const remarks = [];
+  if (distance && distanceOf(clip, distance) > distance.limit) remarks.push("distance");
+  if (bandwidth && upperLevel(functionals, model.functionals) < bandwidth.limit) remarks.push("bandwidth");
+  if (height && heightOf(functionals, height, model.functionals) > height.limit) remarks.push("height");
+  return remarks.map((name) => model.remarks[name]).join("; ");
 }

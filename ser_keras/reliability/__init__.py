@@ -15,6 +15,7 @@ import numpy as np
 
 from ser_keras.errors import SerKerasError
 from ser_keras.reliability.far import (
+    CUT,
     DECIMALS,
     FAR,
     HIGH,
@@ -25,6 +26,7 @@ from ser_keras.reliability.far import (
     Distance,
     Height,
     bandwidth,
+    columns,
     distance,
     height,
     up,
@@ -33,6 +35,7 @@ from ser_keras.reliability.far import (
 
 __all__ = [
     "COVERAGES",
+    "CUT",
     "FAR",
     "HIGH",
     "NARROW",
@@ -43,6 +46,7 @@ __all__ = [
     "Height",
     "Reliability",
     "bandwidth",
+    "columns",
     "distance",
     "height",
     "margin",

@@ -27,7 +27,7 @@ DECIMALS = 4
 TINY = 1e-9
 _GROUPS = 8  # of speakers, each of which is left out once to see how far new speakers lie
 _PENALTY = 0.3  # of the ridge; 0.03 gave the same within two hundredths
-_CUT = 5.0  # standardised values beyond are cut
+CUT = 5.0  # standardised values beyond are cut
 _MIDDLE = slice(9, 17)  # bands around 1.2 to 3.1 kHz
 _UPPER = slice(21, None)  # bands from 4.3 kHz on
 N_HEIGHT = 28  # functionals of pitch and formants
@@ -117,7 +117,7 @@ class Height:
             frames: Vector of the recording, with the functionals at its end, (1, n_features).
         """
         rows = _functionals(frames)
-        if rows[0, _columns().pitch] == 0:
+        if rows[0, columns().pitch] == 0:
             return -np.inf
         values = _standardised(_voice(rows), np.array(self.mean), np.array(self.std))
         return float((values @ np.array(self.weights))[0])
@@ -261,45 +261,48 @@ def _quantile(values: np.ndarray, shares: np.ndarray, share: float) -> float:
     return values[order][min(int(np.searchsorted(total, share)), len(order) - 1)]
 
 
-class _Columns(NamedTuple):
-    """Where some of the functionals stand."""
+class Columns(NamedTuple):
+    """Where some of the functionals stand: the middle and upper bands, and those of `Height`."""
 
     size: int
-    mels: list[int]
+    middle: list[int]
+    upper: list[int]
     pitch: int
     voice: list[int]
 
 
 @functools.lru_cache(maxsize=1)
-def _columns() -> _Columns:
+def columns() -> Columns:
+    """Return where the functionals stand that the measures read."""
     from ser_keras import functionals  # late: models of frames do without them
 
     names = [feature.name for feature in functionals.FEATURES]
     statistics = ("mean", "std", "p05", "p25", "p50", "p75", "p95")
-    return _Columns(
+    mels = [names.index(f"mel_{band:02}_mean") for band in range(1, 27)]
+    return Columns(
         size=functionals.SIZE,
-        mels=[names.index(f"mel_{band:02}_mean") for band in range(1, 27)],
+        middle=mels[_MIDDLE],
+        upper=mels[_UPPER],
         pitch=names.index("f0_p50"),
         voice=[names.index(f"{t}_{s}") for s in statistics for t in ("f0", "f1", "f2", "f3")],
     )
 
 
 def _functionals(frames: np.ndarray) -> np.ndarray:
-    return np.asarray(frames, np.float64)[:, -_columns().size :]
+    return np.asarray(frames, np.float64)[:, -columns().size :]
 
 
 def _upper(rows: np.ndarray) -> np.ndarray:
-    mels = rows[:, _columns().mels]
-    return mels[:, _UPPER].max(axis=1) - mels[:, _MIDDLE].mean(axis=1)
+    return rows[:, columns().upper].max(axis=1) - rows[:, columns().middle].mean(axis=1)
 
 
 def _voice(rows: np.ndarray) -> np.ndarray:
-    values = rows[:, _columns().voice]
+    values = rows[:, columns().voice]
     return np.sign(values) * np.sqrt(np.abs(values))
 
 
 def _standardised(rows: np.ndarray, mean: np.ndarray, std: np.ndarray) -> np.ndarray:
-    return np.clip((rows - mean) / std, -_CUT, _CUT)
+    return np.clip((rows - mean) / std, -CUT, CUT)
 
 
 def _rounded(*arrays: np.ndarray) -> list[tuple[float, ...]]:

@@ -12,7 +12,7 @@ import soundfile
 from ser_keras import adaptation, audio, load_bundle, page
 from ser_keras.features import FeatureSpec, extract
 from ser_keras.functionals import tracks
-from ser_keras.reliability import FAR
+from ser_keras.reliability import FAR, NARROW
 from ser_keras.speech import Detector, Stretches
 from tests.page.engine import Engine, array
 
@@ -144,6 +144,26 @@ def test_a_sound_far_from_all_training_clips_is_said_to_be_so(engine, general):
     (expected,) = general.stream(noise, 22_050)
     assert FAR in expected.note
     assert_same_rows(engine.label(file_of(noise)), [expected])
+
+
+def test_a_telephone_is_said_to_be_one(engine, general, voice):
+    samples = voice(200, 2.5, 8_000)
+    expected = list(general.stream(samples, 8_000))
+    assert NARROW in expected[0].note
+    assert_same_rows(engine.label(file_of(samples, 8_000)), expected)
+
+
+def test_how_high_voices_are_is_measured_as_in_python(engine, general, voice):
+    clips = [voice(pitch, 1.0, seed=pitch) for pitch in (90, 200, 400)]
+    clips.append(np.zeros(22_050, np.float32))  # nothing is voiced in it
+    height, features = general.pipeline.reliability.height, general.pipeline.features
+    expected = [height.measure(with_sinc(clip, 22_050, features)) for clip in clips]
+    made = engine.evaluate(
+        f"[{','.join(map(array, clips))}].map(x => Math.max(-1e9, heightOf("
+        "extract(x, opened).values.slice(-opened.functionals.size), opened.reliability.height, "
+        "opened.functionals)))"
+    )
+    assert made == pytest.approx(np.maximum(expected, -1e9), abs=5e-3)
 
 
 KINDS = {
