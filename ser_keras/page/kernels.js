@@ -34,6 +34,8 @@ function tanhCode() {
 const whileCode = (condition, body) =>
   `block loop ${condition} i32.eqz br_if 1 ${body} br 0 end end`;
 const step = (local, bytes) => `local.get ${local} i32.const ${bytes} i32.add local.set ${local}`;
+const rowCode = (start, width, row, local) => // the address of a row of float32
+  `local.get ${start} local.get ${width} i32.const ${4 * row} i32.mul i32.add local.set ${local}`;
 const range = (n) => Array.from({ length: n }, (_, i) => i);
 
 // For one panel of a matrix: add `rows` rows of inputs times the panel to as many rows of `out`.
@@ -67,10 +69,10 @@ function panelCode(rows) {
     ],
     body: `
       local.get panels local.set panel
-      ${range(rows).map((r) => `local.get out local.get columns i32.const ${4 * r} i32.mul i32.add local.set to${r}`).join("\n")}
+      ${range(rows).map((r) => rowCode("out", "columns", r, `to${r}`)).join("\n")}
       ${whileCode("local.get count", `
         ${each((s, h) => `v128.const 0 local.set s${s}${h}`)}
-        ${range(rows).map((r) => `local.get inputs local.get depth i32.const ${4 * r} i32.mul i32.add local.set in${r}`).join("\n")}
+        ${range(rows).map((r) => rowCode("inputs", "depth", r, `in${r}`)).join("\n")}
         local.get panel local.get depth i32.const ${4 * PANEL} i32.mul i32.add local.set end
         ${whileCode("local.get panel local.get end i32.lt_u", `
           ${taps}

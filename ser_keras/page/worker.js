@@ -109,7 +109,8 @@ function startWorker() {
         const features = extractMany(clips, model);
         port.postMessage({ features }, features.map(({ values }) => values.buffer));
       } catch (error) {
-        port.postMessage({ error: [error.problem || "could not be read", error.remedy || "Save it as WAV and try again"] });
+        const { problem = "could not be read", remedy = "Save it as WAV and try again" } = error;
+        port.postMessage({ error: [problem, remedy] });
       }
     };
   }
