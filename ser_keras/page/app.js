@@ -10,7 +10,7 @@ function startPage() {
   const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(address);
   const entries = new Map();
-  let next = 1, adaptedBy = 0, microphone = null;
+  let next = 1, microphone = null;
   let enrolledNames = new Set(), undecoded = [], offered = 0; // recordings for adaptation
   const key = (file) => `${file.name} ${file.size}`;
 
@@ -86,8 +86,6 @@ function startPage() {
     const entry = entries.get(id);
     if (!entry) return;
     const part = rows[0], played = entry.address || URL.createObjectURL(entry.file);
-    const short = `${seconds.toFixed(1)} s long; the model hears only this part`; // as Python says it
-    if (rows.length === 1 && seconds - part.end > 0.05 && !notes.includes(short)) notes.push(short);
     const enrolled = enrolledNames.has(key(entry.file));
     Object.assign(entry, { rows, seconds, wave, flags, notes, enrolled, address: played });
     showResult(entry.card, entry, labels, colours);
@@ -97,7 +95,7 @@ function startPage() {
     if (id === last) entry.card.scrollIntoView({ block: "nearest" });
   }
 
-  const tableNow = () => tableOf([...entries.values()], labels, adaptedBy);
+  const tableNow = () => tableOf([...entries.values()], labels);
   function showTable() {
     const table = tableNow(), hidden = table.length - 1 - SHOWN_ROWS;
     find("all").hidden = !entries.size || table.length < 2;
@@ -107,7 +105,6 @@ function startPage() {
   }
 
   function adapted({ adaptedBy: count, failed, alike, rows }) {
-    adaptedBy = count;
     const taken = offered - failed.length;
     const words = count ? [`On: adapted to ${taken === 1 ? "one recording" : `${taken} recordings`} of this voice.`]
       : ["Off. Nothing is adapted until you add recordings here."];

@@ -18,20 +18,16 @@ function visible(text) {
 }
 
 // Return the rows of all recordings as a table of texts, the first row with the column names.
-function tableOf(entries, labels, adaptedBy) {
+function tableOf(entries, labels) {
   const done = entries.filter((entry) => entry.rows);
   const hasArousal = done.some((entry) => entry.rows.some((row) => row.arousal !== null));
   const head = ["file", "start", "end", "label", ...labels.map((label) => `p_${label}`),
     ...(hasArousal ? ["arousal"] : []), "adapted_by", "note"];
-  const adapted = adaptedBy ? `adapted by ${adaptedBy} recording${adaptedBy > 1 ? "s" : ""}` : "";
-  return [head, ...done.flatMap(({ file, rows, notes }) => rows.map((row, i) => {
-    const isPause = rows.length > 1 && !row.probabilities; // which has nothing to adapt
-    const remarks = [...(i ? [] : notes), row.note ?? (isPause ? "" : adapted)];
-    return [visible(file.name), written(row.start, 3), written(row.end, 3), row.label,
-      ...labels.map((_, k) => written(row.probabilities ? row.probabilities[k] : null, 6)),
-      ...(hasArousal ? [written(row.arousal, 6)] : []),
-      String(row.adaptedBy ?? (isPause ? 0 : adaptedBy)), remarks.filter(Boolean).join("; ")];
-  }))];
+  return [head, ...done.flatMap(({ file, rows, notes }) => rows.map((row, i) => [
+    visible(file.name), written(row.start, 3), written(row.end, 3), row.label,
+    ...labels.map((_, k) => written(row.probabilities ? row.probabilities[k] : null, 6)),
+    ...(hasArousal ? [written(row.arousal, 6)] : []),
+    String(row.adaptedBy), [...(i ? [] : notes), row.note].filter(Boolean).join("; ")]))];
 }
 
 // Return a table as CSV; a name that a spreadsheet would take for a formula gets a quote before it.
