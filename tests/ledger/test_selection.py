@@ -69,6 +69,7 @@ def test_one_speaker_with_one_text_cannot_be_divided(tiny_index):
         groups(tiny_index.clips.assign(speaker="a", text="b"))
 
 
+@pytest.mark.slow  # trains three networks
 def test_networks_side_by_side_get_the_weights_that_each_gets_in_a_run(
     split, recipe, store, tmp_path
 ):
