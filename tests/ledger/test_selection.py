@@ -69,6 +69,7 @@ def test_one_speaker_with_one_text_cannot_be_divided(tiny_index):
         groups(tiny_index.clips.assign(speaker="a", text="b"))
 
 
+@pytest.mark.slow  # trains three networks
 def test_networks_side_by_side_get_the_weights_that_each_gets_in_a_run(
     split, recipe, store, tmp_path
 ):
@@ -184,3 +185,12 @@ def test_a_row_that_is_not_finished_says_so(rows):
 )
 def test_the_words_say_whether_the_nested_choice_does_better(rows, uar, sentence):
     assert sentence in words([result(0, uar), result(1, uar)], rows)
+
+
+def test_the_stored_choices_take_the_best_in_validation_and_count_what_was_scored():
+    results = files.read_json(selection.RESULTS)
+    assert results
+    for each in results:
+        own = own_setting(recipes.get(each["recipe"]), SEARCHES[each["recipe"]])
+        assert each["validation"][each["picked"]] == max(each["validation"].values())
+        assert each["scored"] == SEARCHES[each["recipe"]].scored + (each["picked"] != own)
