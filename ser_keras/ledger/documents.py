@@ -19,6 +19,7 @@ from ser_keras.ledger import (
     adapted,
     adapted_reliability,
     comparison,
+    far,
     release,
     reliability,
     small_corpora,
@@ -121,6 +122,7 @@ def fill(names: Iterable[str], runs: Sequence[Run]) -> dict[str, str]:
         "card-general-adapted-sets": lambda: adapted_reliability.sets(
             adapted_reliability.read(), "general"
         ).markdown(),
+        "reliability-far": lambda: far.table(adapted_reliability.read().get("far", [])).markdown(),
         "voices": lambda: voices.summary(small_corpora.read(voices.RESULTS)).markdown(),
         "commands": lambda: "```\n" + "\n".join(tables.commands(rows)) + "\n```",
     }
