@@ -38,7 +38,9 @@ examples:
       Several corpora as one; without --corpus those of the recipe that are there.
   python Emotion_Recognition.py --corpus folder --data my_recordings
       Train on my_recordings/<emotion>/*.wav, whatever the emotions are; the runs are named
-      my-recordings, after the folder.
+      my-recordings, after the folder. Four networks more, each without some of the speakers, say
+      which labels count: Use_Our_Model.py prints the others as unsure. It takes four speakers
+      whose names are known; with fewer, every label counts.
   python Emotion_Recognition.py --list my_recordings
       What a folder of recordings holds; also a recipe, a corpus or a protocol.
 
