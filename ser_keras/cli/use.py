@@ -173,7 +173,8 @@ def _parser() -> argparse.ArgumentParser:
         "--microphone",
         action="store_true",
         help=f"label what the microphone hears, until Ctrl-C: every {labelling.LIVE_HOP:g} s (or "
-        f"--hop), at most {labelling.LIVE_DELAY:g} s after the sound; the level is drawn beside it",
+        f"--hop), usually less than {labelling.LIVE_DELAY:g} s after the sound; how late labels "
+        "were is printed at the end",
     )
     parser.add_argument(
         "--page",
