@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import time
@@ -124,7 +125,7 @@ def warn_of_skipped(skipped: Iterable[Skipped]) -> None:
             continue
         alike = "" if all(file.reason == first.reason for file in others) else ", or the like"
         names = console.listed(file.path for file in group)
-        console.warn(f"skipped {len(group)} files ({names}): {first.reason}{alike}.")
+        console.warn(f"skipped {len(group)}: {first.reason}{alike} ({names}).")
 
 
 def _marked(row: Prediction | Skipped) -> Prediction | Skipped:
@@ -207,37 +208,54 @@ def _columns(bundle: Bundle, arguments: argparse.Namespace) -> tuple[str, ...]:
     )
 
 
+def form(arguments: argparse.Namespace, several: bool) -> str:
+    """Return the form of the rows; what cannot be written is refused before hours of labelling.
+
+    Args:
+        arguments: Options of the command line.
+        several: Whether the rows are of several recordings.
+
+    Raises:
+        SerKerasError: The form needs a file, a folder or a package, or a suffix names none.
+    """
+    name, target = arguments.format, arguments.save
+    if target is not None and name == "table":
+        suffixes = {each.suffix.lower(): name for name, each in formats.FORMATS.items()}
+        name = suffixes.get(target.suffix.lower(), "")
+        if not name:
+            names = ", ".join(each.suffix for each in formats.FORMATS.values())
+            raise SerKerasError(target, "has a suffix of no form", f"Choose {names}, or --format")
+    if name == "table":
+        return name
+    if target is None and not formats.FORMATS[name].text:
+        raise SerKerasError(f"--format {name}", "is no text", "Name a file with --save")
+    if target is None and several and not formats.FORMATS[name].several:
+        problem = "describes one recording, and there are several"
+        raise SerKerasError(f"--format {name}", problem, "Name a folder with --save")
+    if name == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        remedy = "Install it with: pip install pyarrow, or choose csv"
+        raise SerKerasError("pyarrow", "is not installed, which writes Parquet", remedy)
+    return name
+
+
 def show(bundle: Bundle, rows: list[Prediction], arguments: argparse.Namespace) -> None:
     """Print rows, or write them where `--save` says.
 
     Raises:
         SerKerasError: The form needs a file or a folder.
     """
-    form, target = arguments.format, arguments.save
-    columns = _columns(bundle, arguments)
-    if target is not None and form == "table":
-        suffixes = {each.suffix.lower(): name for name, each in formats.FORMATS.items()}
-        form = suffixes.get(target.suffix.lower(), "")
-        if not form:
-            names = ", ".join(each.suffix for each in formats.FORMATS.values())
-            raise SerKerasError(target, "has a suffix of no form", f"Choose {names}, or --format")
-    if form == "table":
-        console.show(_table(bundle, rows, arguments))
-        return
     several = len({row.file for row in rows}) > 1
-    if target is None:
-        if not formats.FORMATS[form].text:
-            raise SerKerasError(f"--format {form}", "is no text", "Name a file with --save")
-        if several and not formats.FORMATS[form].several:
-            problem = "describes one recording, and there are several"
-            raise SerKerasError(f"--format {form}", problem, "Name a folder with --save")
-        for line in formats.lines(form, rows, columns):
+    name, target, columns = form(arguments, several), arguments.save, _columns(bundle, arguments)
+    if name == "table":
+        console.show(_table(bundle, rows, arguments))
+    elif target is None:
+        for line in formats.lines(name, rows, columns):
             console.show(line)
-    elif several and not formats.FORMATS[form].several:
-        for path in formats.write_each(form, target, rows, columns):
+    elif several and not formats.FORMATS[name].several:
+        for path in formats.write_each(name, target, rows, columns):
             console.say(f"Rows: {files.short(path)}")
     else:
-        formats.write(form, target, rows, columns)
+        formats.write(name, target, rows, columns)
         console.say(f"Rows: {files.short(target)}")
 
 

@@ -247,6 +247,7 @@ def _use(arguments: argparse.Namespace) -> None:
     ):
         console.say("An emotion is known of whole recordings alone, so their parts are not scored.")
         scored, truth = False, {}
+    labelling.form(arguments, several=len(recordings) > 1)
     if arguments.resume:
         labelling.resume(bundle, recordings, arguments)
         return
