@@ -21,13 +21,13 @@ from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec, extract
 from ser_keras.recordings import Recording, as_file, is_file, name_of, samples_of
 from ser_keras.reliability import Reliability
+from ser_keras.windows import SHORT
 
 if TYPE_CHECKING:
     from ser_keras.adaptation import Adaptation, Weights
 
 CHUNK = 128  # recordings that are in memory at once, however many there are
 FEW = 32  # up to this many, importing the faster transform of scipy takes longer than it saves
-SHORT = 0.2  # seconds; no emotion is heard in less
 MAX_VALUES = 1 << 26  # mel bands of all frames of a recording; 512 MiB while they are computed
 NO_SPEECH = "no speech"  # the label where nobody speaks; all probabilities are NaN then
 UNSURE = "unsure"  # the label where the model does not commit itself; probabilities are as ever

@@ -24,6 +24,7 @@ from ser_keras.audio.source import (
     Source,
     check_channels,
     check_rate,
+    countable,
     cut_off,
 )
 from ser_keras.errors import SerKerasError
@@ -97,8 +98,7 @@ def opened(file: File, name: str | None = None) -> Iterator[Source]:
         try:
             frames = sound.frames
             if frames > _UNKNOWN_FRAMES:  # FLAC that was written to a pipe, or never finished
-                most = min(MAX_SECONDS * sound.samplerate, MAX_DECODED // sound.channels)
-                frames = decoder.count(most + 1)
+                frames = decoder.count(countable(sound.samplerate, sound.channels))
                 notes.append("its header does not say how long it is, so it was read to its end")
             yield Source(
                 name, sound.samplerate, sound.channels, frames, decoder.blocks, tuple(notes)

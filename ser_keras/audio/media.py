@@ -18,11 +18,10 @@ from ser_keras.audio.source import (
     BLOCK_FRAMES,
     BLOCK_SAMPLES,
     CONVERT,
-    MAX_DECODED,
-    MAX_SECONDS,
     Source,
     check_channels,
     check_rate,
+    countable,
     cut_off,
 )
 from ser_keras.errors import SerKerasError
@@ -115,8 +114,7 @@ class Track:
         if self._demuxer == "mov" and track.frames and track.duration:
             frames = round(track.duration * track.time_base * self.rate)
         else:
-            most = min(MAX_SECONDS * self.rate, MAX_DECODED // self.channels)
-            frames = sum(map(len, self._read(most + 1)))
+            frames = sum(map(len, self._read(countable(self.rate, self.channels))))
             self._open()
         return Source(self.name, self.rate, self.channels, frames, self.blocks, tuple(notes))
 

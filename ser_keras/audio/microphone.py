@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import queue
 import time
@@ -11,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ser_keras import console
-from ser_keras.audio.decoding import File, check_rate, opened
+from ser_keras.audio.decoding import MAX_CHANNELS, File, check_rate, opened
+from ser_keras.audio.mixing import Mix
 from ser_keras.errors import SerKerasError, check_number
 
 LOWEST_LEVEL = -120.0  # dBFS of digital silence
@@ -121,11 +123,7 @@ def _of_size(blocks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
 def _recorded(sample_rate: int, size: int) -> Iterator[np.ndarray]:
     """Yield what the default input device hears."""
     device = _device()
-    rate = sample_rate
-    try:
-        device.check_input_settings(channels=1, dtype="float32", samplerate=rate)
-    except device.PortAudioError:  # not every device has every rate; its own one it has
-        rate = round(_input(device)["default_samplerate"])
+    rate, channels = _settings(device, sample_rate)
     frames = max(1, round(size * rate / sample_rate))
     waiting: queue.Queue[np.ndarray] = queue.Queue(max(2, int(_WAITING * rate / frames)))
     lost = [0]  # blocks
@@ -134,7 +132,7 @@ def _recorded(sample_rate: int, size: int) -> Iterator[np.ndarray]:
         """Take the next samples, in the thread of the device, which must never wait."""
         lost[0] += bool(status.input_overflow)
         try:
-            waiting.put_nowait(samples[:, 0].copy())
+            waiting.put_nowait(samples.copy())
         except queue.Full:
             lost[0] += 1
 
@@ -149,11 +147,13 @@ def _recorded(sample_rate: int, size: int) -> Iterator[np.ndarray]:
             if lost[0] and not is_warned:
                 console.warn("Sound from the microphone is lost: the computer is too slow for it.")
                 is_warned = True
-            yield block
+            mix = Mix()
+            mono = mix(block)
+            yield Mix(mix.loudest)(block) if mix.cancels else mono
 
     try:
         with device.InputStream(
-            samplerate=rate, channels=1, dtype="float32", blocksize=frames, callback=keep
+            samplerate=rate, channels=channels, dtype="float32", blocksize=frames, callback=keep
         ):
             yield from _resampled(heard(), rate, sample_rate)
     except device.PortAudioError as error:
@@ -164,6 +164,24 @@ def _recorded(sample_rate: int, size: int) -> Iterator[np.ndarray]:
         if lost[0]:
             blocks = console.count(lost[0], "block")
             console.warn(f"{blocks} of the microphone, {lost[0] * frames / rate:.1f} s, were lost.")
+
+
+def _settings(device: Any, sample_rate: int) -> tuple[int, int]:
+    """Return the rate in Hz and the number of channels with which the default device is opened.
+
+    A device of the operating system's own mixer has any rate and one channel. Others have their
+    own rate, or all of their channels at once, alone.
+    """
+    known = _input(device)
+    most = min(MAX_CHANNELS, int(known.get("max_input_channels", 1)))
+    own = round(known["default_samplerate"])
+    for rate, channels in itertools.product((sample_rate, own), dict.fromkeys((1, most))):
+        try:
+            device.check_input_settings(channels=channels, dtype="float32", samplerate=rate)
+        except device.PortAudioError:
+            continue
+        return rate, channels
+    return own, 1  # opening it fails, and PortAudio says why
 
 
 def _device() -> Any:

@@ -14,6 +14,7 @@ MAX_CHANNELS = 32
 RATES = (1_000, 768_000)  # Hz, lowest and highest
 MAX_SECONDS = 4 * 3_600
 MAX_DECODED = 1_400_000_000  # samples of all channels; 4 h of stereo at 48 kHz
+MAX_STREAMED = 25  # times as much of both is read block by block
 
 BLOCK_FRAMES = 1 << 20  # the length that a header promises is never allocated at once
 BLOCK_SAMPLES = 1 << 21  # of all channels together
@@ -53,6 +54,14 @@ def check_rate(name: str, rate: object) -> None:
         raise SerKerasError(name, f"has the rate {rate!r}, which is no number", "Give it in Hz")
     if not low <= float(rate) <= high:
         raise SerKerasError(name, f"has a rate of {rate} Hz", f"Give {low} to {high} Hz")
+
+
+def countable(rate: float, channels: int) -> int:
+    """Return how many frames are counted in a file that does not say how long it is.
+
+    One more than what is read block by block, so that the reader refuses a longer file.
+    """
+    return MAX_STREAMED * min(int(MAX_SECONDS * rate), MAX_DECODED // channels) + 1
 
 
 def check_channels(name: str, channels: int) -> None:

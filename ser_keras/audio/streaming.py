@@ -11,9 +11,8 @@ import numpy as np
 from ser_keras.audio.decoding import AGAIN, File, Source, check_rate, opened
 from ser_keras.audio.mixing import FULL_LEVEL, MAX_LEVEL, MIN_LEVEL, Mix, check_level
 from ser_keras.audio.reading import array_source
+from ser_keras.audio.source import countable
 from ser_keras.errors import SerKerasError
-
-MAX_STREAMED = 100 * 3_600  # seconds of one recording
 
 
 class Stream:
@@ -36,9 +35,11 @@ class Stream:
         self._source = source
         if not source.frames:
             raise SerKerasError(source.name, "holds no samples", AGAIN)
-        if self.seconds > MAX_STREAMED:
-            hours = f"lasts {self.seconds / 3600:.0f} h and at most 100 h are read"
-            raise SerKerasError(source.name, hours, "Cut it into parts")
+        most = countable(source.rate, source.channels) - 1
+        if source.frames > most:
+            hours = most / source.rate / 3600
+            problem = f"lasts longer than {hours:.0f} h, and no more is read"
+            raise SerKerasError(source.name, problem, "Cut it into parts")
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield float32 blocks (samples,) of up to about a minute.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,8 @@ SYNTHETIC = "the model was trained on synthetic speech"
 SEVERAL = 10  # rows; from this number on the same label for all of them is worth a remark
 MANY = 50  # recordings; from this number on a progress bar is shown
 TIMELINES = files.RESULTS / "timelines"
+LIVE_HOP = 0.5  # seconds of sound after which a microphone gets its next label
+LIVE_DELAY = 1.0  # seconds from a sound to its label, in the median; a test measures it
 
 
 def windows(arguments: argparse.Namespace, *, whole: bool = False) -> Windows:
@@ -55,37 +59,73 @@ def label(
         SerKerasError: None could be read, or one could not and `--strict` is set.
     """
     settings = windows(arguments, whole=whole)
-    if arguments.jobs or arguments.dask:
-        enrolled = tuple(map(os.fspath, arguments.enrol or ()))
-        folder = os.fspath(bundle.folder)
-        work = archives.Work(folder, arguments.engine, settings, enrolled)
+    if arguments.jobs or arguments.dask is not None:
+        work = archives.Work.of(bundle, arguments.engine, settings, arguments.enrol or ())
         labelled = archives.label_elsewhere(
             work, recordings, jobs=arguments.jobs, dask=arguments.dask
         )
     else:
         labelled = archives.label(bundle, recordings, settings)
-    bar = console.progress(len(recordings), "labelling") if len(recordings) >= MANY else None
+    yield from _reported(bundle, labelled, len(recordings), arguments, done)
+
+
+def _reported(
+    bundle: Bundle,
+    labelled: Iterable[tuple[str, archives.Rows]],
+    number: int,
+    arguments: argparse.Namespace,
+    done: int = 0,
+) -> Iterator[tuple[str, archives.Rows]]:
+    """Yield recordings with their rows, and report those that were skipped once all are there.
+
+    Args:
+        bundle: Model.
+        labelled: Recordings with their rows.
+        number: Number of recordings.
+        arguments: Options of the command line.
+        done: Number of recordings that were labelled before.
+
+    Raises:
+        SerKerasError: None could be read, or one could not and `--strict` is set.
+    """
+    bar = console.progress(number, "labelling") if number >= MANY else None
     skipped: list[Skipped] = []
-    for path, rows in labelled:
-        bad = [row for row in rows if isinstance(row, Skipped)]
-        if bad and (arguments.strict or len(recordings) + done == 1):
-            remedy = getattr(bad[0], "remedy", "") or "Give a recording of speech"
-            raise SerKerasError(path, bad[0].reason, remedy)
-        for row in bad:
-            console.warn(f"skipped {row}")
-        skipped += bad
-        if bundle.synthetic and arguments.paths:
-            rows = [_marked(row) for row in rows]
-        yield path, rows
+    try:
+        for path, rows in labelled:
+            bad = [row for row in rows if isinstance(row, Skipped)]
+            if bad and (arguments.strict or number + done == 1):
+                remedy = getattr(bad[0], "remedy", "") or "Give a recording of speech"
+                raise SerKerasError(path, bad[0].reason, remedy)
+            skipped += bad
+            if bundle.synthetic and arguments.paths:
+                rows = [_marked(row) for row in rows]
+            yield path, rows
+            if bar is not None:
+                bar.update(1)
+    finally:  # also after Ctrl-C, which ends most long batches
         if bar is not None:
-            bar.update(1)
-    if bar is not None:
-        bar.close()
+            bar.close()
+        warn_of_skipped(skipped)
     if skipped:
-        console.warn(f"{len(skipped)} of {len(recordings)} recordings were skipped.")
-    if skipped and len(skipped) == len(recordings) + done:
+        console.warn(f"{len(skipped)} of {number} recordings were skipped.")
+    if skipped and len(skipped) == number + done:
         first = skipped[0]
         raise SerKerasError(first.path, first.reason, "None of the recordings could be read")
+
+
+def warn_of_skipped(skipped: Iterable[Skipped]) -> None:
+    """Warn of files that were skipped: one line for all with the same reason, but for figures."""
+    groups: dict[str, list[Skipped]] = {}
+    for file in skipped:
+        groups.setdefault(re.sub(r"\d[\d.,]*", "0", file.reason), []).append(file)
+    for group in groups.values():
+        first, *others = group
+        if not others:
+            console.warn(f"skipped {first}")
+            continue
+        alike = "" if all(file.reason == first.reason for file in others) else ", or the like"
+        names = console.listed(file.path for file in group)
+        console.warn(f"skipped {len(group)}: {first.reason}{alike} ({names}).")
 
 
 def _marked(row: Prediction | Skipped) -> Prediction | Skipped:
@@ -108,13 +148,16 @@ def predictions(
 
 def resume(bundle: Bundle, recordings: list[Path], arguments: argparse.Namespace) -> None:
     """Label the recordings that a table does not hold yet, and add them to it."""
-    table = archives.Table(arguments.resume, _columns(bundle, arguments))
-    left = [path for path in recordings if os.fspath(path) not in table.finished]
-    done = len(recordings) - len(left)
-    if done:
-        console.say(f"{done} of {len(recordings)} recordings are labelled already.")
-    for path, rows in label(bundle, left, arguments, done=done):
-        table.add(path, rows)
+    work = archives.Work.of(bundle, arguments.engine, windows(arguments), arguments.enrol or ())
+    columns = _columns(bundle, arguments)
+    with archives.table(arguments.resume, columns, work.settings()) as table:
+        given = {os.path.abspath(path): path for path in recordings}
+        left = [path for full, path in given.items() if full not in table.finished]
+        done = len(given) - len(left)
+        if done:
+            console.say(f"{done} of {len(given)} recordings are labelled already.")
+        for path, rows in label(bundle, left, arguments, done=done):
+            table.add(path, rows)
     console.say(f"Rows: {files.short(table.path)}")
 
 
@@ -128,30 +171,28 @@ def timeline(
         problem = "draws one recording after the other, cut into windows"
         remedy = "Leave out --jobs, --dask, --whole and --adapt all"
         raise SerKerasError("--timeline", problem, remedy)
+    settings, pipeline = windows(arguments), bundle.pipeline
+    envelope = audio.Envelope()
+
+    def labelled() -> Iterator[tuple[str, archives.Rows]]:
+        nonlocal envelope
+        for path in recordings:
+            envelope = audio.Envelope()
+            rows = segments.segments(pipeline, path, None, settings, watch=envelope.add)
+            yield os.fspath(path), list(rows)
+
     everything: list[Prediction] = []
     name = bundle.folder.name if models.is_shipped(bundle.folder) else bundle.name
-    for path in recordings:
-        envelope = audio.Envelope()
-        rows: list[Prediction] = []
-        for row in segments.segments(
-            bundle.pipeline, path, None, windows(arguments), watch=envelope.add
-        ):
-            if isinstance(row, Skipped):
-                if arguments.strict or len(recordings) == 1:
-                    remedy = getattr(row, "remedy", "") or "Give a recording of speech"
-                    raise SerKerasError(row.path, row.reason, remedy)
-                console.warn(f"skipped {row}")
-            else:
-                note = SYNTHETIC if bundle.synthetic else ""
-                rows.append(replace(row, note="; ".join(filter(None, (row.note, note)))))
+    kind = ", trained on synthetic speech" if bundle.synthetic else ""
+    for path, mixed in _reported(bundle, labelled(), len(recordings), arguments):
+        rows = [row for row in mixed if isinstance(row, Prediction)]
         if not rows:
             continue
         everything += rows
         target = Path(arguments.timeline or TIMELINES)
         if not target.suffix or len(recordings) > 1:
-            target = target / f"{path.name}.png"
-        kind = ", trained on synthetic speech" if bundle.synthetic else ""
-        title = f"{path.name}: emotion over time by {name}{kind}"
+            target = target / f"{Path(path).name}.png"
+        title = f"{Path(path).name}: emotion over time by {name}{kind}"
         pictures.timeline(rows, target, sound=envelope, title=title)
         console.say(f"Timeline: {files.short(target)}")
     return everything
@@ -167,37 +208,54 @@ def _columns(bundle: Bundle, arguments: argparse.Namespace) -> tuple[str, ...]:
     )
 
 
+def form(arguments: argparse.Namespace, several: bool) -> str:
+    """Return the form of the rows; what cannot be written is refused before hours of labelling.
+
+    Args:
+        arguments: Options of the command line.
+        several: Whether the rows are of several recordings.
+
+    Raises:
+        SerKerasError: The form needs a file, a folder or a package, or a suffix names none.
+    """
+    name, target = arguments.format, arguments.save
+    if target is not None and name == "table":
+        suffixes = {each.suffix.lower(): name for name, each in formats.FORMATS.items()}
+        name = suffixes.get(target.suffix.lower(), "")
+        if not name:
+            names = ", ".join(each.suffix for each in formats.FORMATS.values())
+            raise SerKerasError(target, "has a suffix of no form", f"Choose {names}, or --format")
+    if name == "table":
+        return name
+    if target is None and not formats.FORMATS[name].text:
+        raise SerKerasError(f"--format {name}", "is no text", "Name a file with --save")
+    if target is None and several and not formats.FORMATS[name].several:
+        problem = "describes one recording, and there are several"
+        raise SerKerasError(f"--format {name}", problem, "Name a folder with --save")
+    if name == "parquet" and importlib.util.find_spec("pyarrow") is None:
+        remedy = "Install it with: pip install pyarrow, or choose csv"
+        raise SerKerasError("pyarrow", "is not installed, which writes Parquet", remedy)
+    return name
+
+
 def show(bundle: Bundle, rows: list[Prediction], arguments: argparse.Namespace) -> None:
     """Print rows, or write them where `--save` says.
 
     Raises:
         SerKerasError: The form needs a file or a folder.
     """
-    form, target = arguments.format, arguments.save
-    columns = _columns(bundle, arguments)
-    if target is not None and form == "table":
-        suffixes = {each.suffix.lower(): name for name, each in formats.FORMATS.items()}
-        form = suffixes.get(target.suffix.lower(), "")
-        if not form:
-            names = ", ".join(each.suffix for each in formats.FORMATS.values())
-            raise SerKerasError(target, "has a suffix of no form", f"Choose {names}, or --format")
-    if form == "table":
-        console.show(_table(bundle, rows, arguments))
-        return
     several = len({row.file for row in rows}) > 1
-    if target is None:
-        if not formats.FORMATS[form].text:
-            raise SerKerasError(f"--format {form}", "is no text", "Name a file with --save")
-        if several and not formats.FORMATS[form].several:
-            problem = "describes one recording, and there are several"
-            raise SerKerasError(f"--format {form}", problem, "Name a folder with --save")
-        for line in formats.lines(form, rows, columns):
+    name, target, columns = form(arguments, several), arguments.save, _columns(bundle, arguments)
+    if name == "table":
+        console.show(_table(bundle, rows, arguments))
+    elif target is None:
+        for line in formats.lines(name, rows, columns):
             console.show(line)
-    elif several and not formats.FORMATS[form].several:
-        for path in formats.write_each(form, target, rows, columns):
+    elif several and not formats.FORMATS[name].several:
+        for path in formats.write_each(name, target, rows, columns):
             console.say(f"Rows: {files.short(path)}")
     else:
-        formats.write(form, target, rows, columns)
+        formats.write(name, target, rows, columns)
         console.say(f"Rows: {files.short(target)}")
 
 
@@ -239,29 +297,46 @@ def _clock(seconds: float) -> str:
 def live(bundle: Bundle, arguments: argparse.Namespace) -> None:
     """Print the emotion of the last seconds of a microphone, until Ctrl-C.
 
-    A label is at most one hop and the time of one window older than the sound it is of.
+    Where labelling is slower than the sound, hops are passed over, so that each label is of the
+    newest sound. How late labels were is printed at the end.
     """
-    rate = bundle.pipeline.features.sample_rate
-    window, _ = windows(arguments).lengths(bundle.pipeline.features)
-    hop = arguments.hop or 0.5
-    heard, since = [], 0.0
-    console.say("Listening. Stop with Ctrl-C.")
-    begun = time.monotonic()
     import numpy as np  # late: for this alone
 
-    for block in audio.listen(rate):
-        heard.append(block)
-        since += len(block) / rate
-        if since < hop:
-            continue
-        since = 0.0
-        samples = np.concatenate(heard)[-round(window * rate) :]
-        heard = [samples]
-        (row,) = bundle.pipeline.predict_numbered([(0, samples)], rate, arguments.speech or "")
-        meter = "#" * max(0, round((audio.level(samples[-round(hop * rate) :]) + 60) / 4))
-        seconds = f"{time.monotonic() - begun:6.1f} s"
-        if isinstance(row, Skipped):
-            console.show(f"{seconds}  {meter:15}  {row.reason}")
-            continue
-        best = "" if row.label == NO_SPEECH else f" {max(row.probabilities.values()):.2f}"
-        console.show(f"{seconds}  {meter:15}  {row.label}{best}")
+    pipeline, kind = bundle.pipeline, arguments.speech or ""
+    rate, hop = pipeline.features.sample_rate, arguments.hop or LIVE_HOP
+    window, _ = windows(arguments).lengths(pipeline.features)
+    span = round((window + pipeline.features.offset) * rate)
+    tone = np.sin(np.arange(span) / 20).astype(np.float32)
+    list(pipeline.predict_numbered([(0, tone)], rate, kind))  # the first label of all takes longest
+    heard, since, total = np.zeros(0, np.float32), 0.0, 0.0
+    delays: list[float] = []
+    blocks = audio.listen(rate)
+    console.say("Listening. Stop with Ctrl-C.")
+    try:
+        while True:
+            asked = time.monotonic()
+            block = next(blocks, None)
+            if block is None:
+                return
+            came = time.monotonic()
+            heard = np.concatenate([heard, block])[-span:]
+            since, total = since + len(block) / rate, total + len(block) / rate
+            if since < hop - 1e-3 or came - asked < 1e-3:  # newer sound is waiting already
+                continue
+            (row,) = pipeline.predict_numbered([(0, heard)], rate, kind)
+            delays.append(since + time.monotonic() - came)
+            level = audio.level(heard[-round(since * rate) :])
+            line = f"{total:6.1f} s  {'#' * max(0, round((level + 60) / 4)):15}"
+            since = 0.0
+            if isinstance(row, Skipped):
+                console.show(f"{line}  {row.reason}")
+                continue
+            best = "" if row.label == NO_SPEECH else f" {max(row.probabilities.values()):.2f}"
+            console.show(f"{line}  {row.label}{best}")
+    finally:
+        if delays:
+            console.say(
+                "",
+                f"Half of the labels came at most {np.median(delays):.2f} s after the sound that "
+                f"they are of, all of them at most {max(delays):.2f} s.",
+            )

@@ -8,12 +8,19 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser_keras import cli, console, corpora, files, formats, manifest, models
+from ser_keras import cli, console, corpora, files, formats, manifest, models, windows
 from ser_keras.bundle import Bundle, latest, load_bundle
 from ser_keras.cli import labelling
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, check_number
 
 EVALUATION = files.RESULTS / "evaluation"
+_APART = {  # option -> options that do something else with the rows, or have none to work on
+    "--microphone": "--resume --timeline --save --format --top --labels --jobs --dask --whole "
+    "--speakers --adapt --possible --page",
+    "--resume": "--timeline --save --format --labels --page",
+    "--page": "--timeline --save --labels",
+    "--dask": "--jobs",
+}
 
 _EXAMPLES = """\
 Recordings get the model that was trained last here if it learned from real speech, else the model
@@ -45,7 +52,8 @@ examples:
 def main(argv: list[str] | None = None) -> None:
     """Run the command with the arguments `argv`; None takes those of the process."""
     arguments = cli.parse(_parser(), argv)
-    with cli.exit_codes("Stopped.", {"--cache": arguments.cache}):
+    stopped = "Stopped. The same command goes on." if arguments.resume else "Stopped."
+    with cli.exit_codes(stopped, {"--cache": arguments.cache}):
         _use(arguments)
 
 
@@ -134,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     voice.add_argument(
         "--adapt",
         default="none",
-        choices=("none", "file", "speaker", "all"),
+        choices=windows.BY,
         help="adapt to the very recordings that are labelled, only where their emotions vary; "
         "where all are of one emotion, it takes the emotion away",
     )
@@ -149,12 +157,24 @@ def _parser() -> argparse.ArgumentParser:
         "--resume",
         type=Path,
         metavar="OUT.csv",
-        help="write the rows there as they come, and leave out what it holds already",
+        help="write the rows there as they come; the same command goes on after an interruption, "
+        "leaves out what the table holds, and tries again what could not be read",
     )
     many.add_argument("--jobs", type=int, metavar="N", help="label with N processes")
-    many.add_argument("--dask", metavar="ADDRESS", help="label with the machines of a Dask cluster")
+    many.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="label with the workers of a Dask cluster, which see the same recordings under the "
+        "same names; what they cannot do is done here. Whoever reaches its scheduler runs code as "
+        "you do: start it with dask scheduler --host 127.0.0.1, or, for several machines, with "
+        "the certificates of its options --tls-*",
+    )
     parser.add_argument(
-        "--microphone", action="store_true", help="label what the microphone hears, until Ctrl-C"
+        "--microphone",
+        action="store_true",
+        help=f"label what the microphone hears, until Ctrl-C: every {labelling.LIVE_HOP:g} s (or "
+        f"--hop), usually less than {labelling.LIVE_DELAY:g} s after the sound; how late labels "
+        "were is printed at the end",
     )
     parser.add_argument(
         "--page",
@@ -182,6 +202,7 @@ def _use(arguments: argparse.Namespace) -> None:
     if arguments.card:
         console.show(models.card(arguments.card).rstrip())
         return
+    _check(arguments)
     has_recordings = bool(arguments.paths or arguments.microphone or arguments.page)
     bundle = _model(arguments.model, arguments.engine, has_recordings)
     if arguments.page:
@@ -192,6 +213,11 @@ def _use(arguments: argparse.Namespace) -> None:
             f"Page: {files.short(arguments.page)} ({size / 1e6:.1f} MB). Open it in a browser."
         )
         return
+    if arguments.enrol:
+        enrolled, _ = corpora.recordings(arguments.enrol)
+        bundle = bundle.enrol(enrolled)
+        own = bundle.pipeline.adaptation
+        console.say(f"The model is {own.note if own else 'not adapted'}.")
     if arguments.microphone:
         labelling.live(bundle, arguments)
         return
@@ -203,10 +229,10 @@ def _use(arguments: argparse.Namespace) -> None:
             recordings, left_out = list(truth), left_out + unknown
         elif not arguments.unlabelled:
             truth = _truth(recordings, bundle.labels)
-        for file in left_out:
-            if arguments.strict:
-                raise SerKerasError(file.path, file.reason, "Mend it, or leave out --strict")
-            console.warn(f"skipped {file}")
+        if left_out and arguments.strict:
+            file = left_out[0]
+            raise SerKerasError(file.path, file.reason, "Mend it, or leave out --strict")
+        labelling.warn_of_skipped(left_out)
         kinds = corpora.left_out(arguments.paths)
         if kinds:
             listed = ", ".join(f"{n} {kind}" for kind, n in kinds.items())
@@ -221,14 +247,7 @@ def _use(arguments: argparse.Namespace) -> None:
     ):
         console.say("An emotion is known of whole recordings alone, so their parts are not scored.")
         scored, truth = False, {}
-    if arguments.enrol and arguments.adapt != "none":
-        problem = "adapts the model already, to other recordings than those to label"
-        raise SerKerasError("--enrol", problem, "Leave out --adapt")
-    if arguments.enrol:
-        enrolled, _ = corpora.recordings(arguments.enrol)
-        bundle = bundle.enrol(enrolled)
-        own = bundle.pipeline.adaptation
-        console.say(f"The model is {own.note if own else 'not adapted'}.")
+    labelling.form(arguments, several=len(recordings) > 1)
     if arguments.resume:
         labelling.resume(bundle, recordings, arguments)
         return
@@ -247,6 +266,31 @@ def _use(arguments: argparse.Namespace) -> None:
         known = f"{len(truth)} of {len(recordings)} recordings have a known emotion"
         console.say(f"Only {known}, so the model is not scored.")
     labelling.show(bundle, predictions, arguments)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse options of which one would be passed over in silence.
+
+    Raises:
+        SerKerasError: Two options exclude each other, or one has no sensible value.
+    """
+    set_by_default = {"format": "table", "adapt": "none"}
+
+    def is_given(option: str) -> bool:
+        name = option.removeprefix("--")
+        return getattr(arguments, name) not in (None, False, set_by_default.get(name))
+
+    for option, others in _APART.items():
+        for other in filter(is_given, others.split() if is_given(option) else ()):
+            raise SerKerasError(option, f"does not go with {other}", "Leave out one of the two")
+    if arguments.microphone and arguments.paths:
+        problem = f"hears the room, and {arguments.paths[0]} is a recording"
+        raise SerKerasError("--microphone", problem, "Leave out one of the two")
+    if arguments.enrol and arguments.adapt != "none":
+        problem = "adapts the model already, to other recordings than those to label"
+        raise SerKerasError("--enrol", problem, "Leave out --adapt")
+    check_number("--jobs", arguments.jobs, 1, 1_024, whole=True, optional=True)
+    check_number("--top", arguments.top, 1, 1_024, whole=True, optional=True)
 
 
 def _truth(recordings: list[Path], labels: Sequence[str]) -> dict[Path, str]:

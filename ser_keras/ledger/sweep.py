@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from ser_keras import console, corpora, files, recipes, runs, splits
+from ser_keras import archives, console, corpora, files, recipes, runs, splits
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.ledger import storage
 from ser_keras.ledger.library import Library, data_for
@@ -304,18 +304,7 @@ def _workers(
 
             yield submit, jobs, stop
         return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        remedy = 'Install it: pip install "distributed>=2026.1"'
-        raise SerKerasError("--dask", "needs a package that is not there", remedy) from error
-    console.say(f"Connecting to {dask}.")
-    try:
-        client = Client(dask, set_as_default=False)
-    except (OSError, ValueError) as error:
-        remedy = "Start a scheduler with: dask scheduler --host 127.0.0.1"
-        raise SerKerasError(dask, "cannot be reached", remedy) from error
-    with client:
+    with archives.cluster(dask) as client:
         slots = sum(client.ncores().values())
         executor = client.get_executor(pure=False)
         there = partial(_train_there(), str(files.SOURCE), asdict(places))

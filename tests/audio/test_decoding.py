@@ -11,6 +11,8 @@ import pytest
 import soundfile
 
 from ser_keras import audio
+from ser_keras.audio import source
+from ser_keras.errors import SerKerasError
 from tests.audio.sounds import FORMATS, refusal, sound, wav, write, write_as
 
 
@@ -291,6 +293,34 @@ def test_a_flac_that_does_not_say_how_long_it_is_is_read_to_its_end(tmp_path):
     assert np.array_equal(heard.samples, whole[22_050 : 3 * 22_050])
     assert heard.length == audio.length(path) == audio.inspect(path).duration == 4.0
     assert heard.notes == ("its header does not say how long it is, so it was read to its end",)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "webm"])
+def test_a_long_recording_of_unknown_length_is_counted_beyond_what_is_read_at_once(
+    tmp_path, monkeypatch, suffix
+):
+    if suffix == "webm":
+        pytest.importorskip("av", reason="pip install av")
+        from tests.audio.test_media import written
+
+        path, _ = written(tmp_path, "webm")
+    else:
+        path = write_as(tmp_path, "flac")
+        content = bytearray(path.read_bytes())
+        content[21] &= 0xF0
+        content[22:26] = bytes(4)
+        path.write_bytes(content)
+    seconds = audio.length(path)
+    monkeypatch.setattr(source, "MAX_SECONDS", seconds / 10)  # more is not read at once
+    with audio.stream(path, 16_000) as sound:
+        assert sound.seconds == seconds
+        assert sum(map(len, sound.blocks())) / 16_000 == pytest.approx(seconds, abs=0.001)
+    monkeypatch.setattr(source, "MAX_SECONDS", seconds / 100)
+    with (
+        pytest.raises(SerKerasError, match="lasts longer than 0 h, and no more is read"),
+        audio.stream(path, 16_000),
+    ):
+        pass
 
 
 def test_an_empty_chunk_of_samples_with_other_chunks_behind_it_is_no_unfinished_header(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from ser_keras import files
-from ser_keras.cli import use
+from ser_keras.cli import labelling, use
 
 
 @pytest.fixture
@@ -369,3 +369,71 @@ def test_parts_of_recordings_are_labelled_and_not_scored(tiny_run, test_folder, 
     shown = capsys.readouterr()
     assert "so their parts are not scored" in shown.err
     assert "UAR" not in shown.out
+
+
+def test_skipped_files_with_one_reason_share_a_line(tiny_run, test_folder, tmp_path, capsys):
+    for name in ("a", "b", "c"):
+        (test_folder / f"{name}.wav").touch()
+    (test_folder / "d.wav").write_bytes(b"no sound")
+    for name, seconds in (("e", 0.4), ("f", 0.45)):
+        soundfile.write(test_folder / f"{name}.wav", np.full(int(22_050 * seconds), 0.1), 22_050)
+    for name in ("x.docx", "y.docx", "z.jpg"):
+        (test_folder / name).touch()
+    run([test_folder, "--unlabelled", "--format", "csv"], tiny_run, tmp_path)
+    messages = capsys.readouterr().err
+    assert "3 files of the folders are no recordings: 2 .docx, 1 .jpg.\n" in messages
+    empty = ", ".join(str(test_folder / f"{name}.wav") for name in "abc")
+    assert f"warning: skipped 3: is empty ({empty}).\n" in messages
+    assert f"warning: skipped {test_folder / 'd.wav'}: is in no format" in messages
+    short = f"({test_folder / 'e.wav'}, {test_folder / 'f.wav'})"
+    assert f"lasts 0.40 s and the first 0.5 s are skipped, or the like {short}.\n" in messages
+    assert "warning: 6 of " in messages
+
+
+def test_a_timeline_reports_what_was_skipped_in_the_same_words(
+    tiny_run, test_folder, tmp_path, capsys
+):
+    folder = tmp_path / "some"
+    folder.mkdir()
+    shutil.copy(next(test_folder.rglob("*.wav")), folder / "good.wav")
+    for name in ("a", "b"):
+        (folder / f"{name}.wav").touch()
+    run([folder, "--unlabelled", "--timeline", tmp_path / "lines"], tiny_run, tmp_path)
+    messages = capsys.readouterr().err
+    assert "warning: skipped 2: is empty (" in messages
+    assert "warning: 2 of 3 recordings were skipped." in messages
+    assert [path.name for path in (tmp_path / "lines").iterdir()] == ["good.wav.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--resume", "a.csv", "--timeline"], "--resume: does not go with --timeline. Leave out"),
+        (["--resume", "a.csv", "--format", "srt"], "--resume: does not go with --format."),
+        (["--dask", "tcp://a:1", "--jobs", "2"], "--dask: does not go with --jobs."),
+        (["--jobs", "0"], "--jobs: cannot be 0. Give a whole number from 1"),
+        (["--top", "0"], "--top: cannot be 0. Give a whole number from 1"),
+    ],
+)
+def test_options_of_which_one_would_be_passed_over_are_refused(
+    options, words, tiny_run, test_folder, tmp_path, capsys
+):
+    line = fails([test_folder, "--model", tiny_run.folder, *options], capsys)
+    assert line.startswith(f"error: {words}")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--save", "a.xls"], "has a suffix of no form"),
+        (["--format", "srt"], "Name a folder with --save"),
+        (["--save", "a.parquet"], "pip install pyarrow"),
+    ],
+)
+def test_rows_that_cannot_be_written_are_refused_before_a_recording_is_labelled(
+    options, words, tiny_run, test_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(labelling.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(labelling, "label", None)  # nothing may be labelled
+    line = fails([test_folder, "--unlabelled", "--model", tiny_run.folder, *options], capsys)
+    assert words in line
