@@ -143,7 +143,7 @@ class Bundle:
         rows = []
         for item in self.stream(recordings, sample_rate, whole=True):
             if isinstance(item, Skipped):
-                raise SerKerasError(item.path, item.reason, getattr(item, "remedy", ""))
+                raise item.error
             rows.append(list(item.probabilities.values()))
         return np.array(rows, np.float64).reshape(len(rows), len(self.labels))
 
@@ -191,9 +191,7 @@ class Bundle:
         results = list(self.stream(recordings, sample_rate, **windows))
         skipped = [item for item in results if isinstance(item, Skipped)]
         if results and len(skipped) == len(results):
-            first = skipped[0]
-            remedy = getattr(first, "remedy", "Give a recording of speech")
-            raise SerKerasError(first.path, first.reason, remedy)
+            raise skipped[0].error
         rows = [
             row(item)
             if isinstance(item, Prediction)

@@ -47,15 +47,22 @@ class Skipped:
     Args:
         path: The file, as the caller gave it.
         reason: What is wrong with it, without a full stop.
+        remedy: What to do about it, without a full stop; "" where nothing more is known.
     """
 
     path: str
     reason: str
+    remedy: str = ""
 
     @classmethod
     def because(cls, path: str | os.PathLike, error: SerKerasError) -> Skipped:
         """Return the record of a file that raised an error."""
-        return cls(os.fspath(path), error.problem)
+        return cls(os.fspath(path), error.problem, error.remedy)
+
+    @property
+    def error(self) -> SerKerasError:
+        """The error to raise where the file must not be skipped."""
+        return SerKerasError(self.path, self.reason, self.remedy or "Give a recording of speech")
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}."

@@ -91,13 +91,6 @@ def row(prediction: Prediction) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class Refused(Skipped):
-    """A recording that was skipped, the reason, and what to do about it."""
-
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
 class Pipeline:
     """All steps from waveforms to probabilities.
 
@@ -137,7 +130,7 @@ class Pipeline:
 
     def predict(
         self, recordings: Iterable[Recording], sample_rate: float | None = None
-    ) -> Iterator[Prediction | Refused]:
+    ) -> Iterator[Prediction | Skipped]:
         """Yield a Prediction for each recording, or the reason why it was skipped.
 
         Args:
@@ -152,7 +145,7 @@ class Pipeline:
         numbered: Iterable[tuple[int, Recording]],
         sample_rate: float | None = None,
         detector: str | None = None,
-    ) -> Iterator[Prediction | Refused]:
+    ) -> Iterator[Prediction | Skipped]:
         """Yield what `predict` yields for recordings that come with their numbers.
 
         Args:
@@ -201,8 +194,8 @@ class Pipeline:
         vectors = []
         for extracted in self._batches(enumerate(recordings), sample_rate):
             for item in extracted:
-                if isinstance(item, Refused):
-                    raise SerKerasError(item.path, item.reason, item.remedy)
+                if isinstance(item, Skipped):
+                    raise item.error
                 vectors.append(item.frames)
         return self.adapted(enrol(vectors, self.normalization, self.batch, weights))
 
@@ -228,7 +221,7 @@ class Pipeline:
         speakers: Sequence[str] | None = None,
         usual: float | None = None,
         weights: Weights | None = None,
-    ) -> Iterator[Prediction | Refused]:
+    ) -> Iterator[Prediction | Skipped]:
         """Yield what `predict` yields, adapted to the very recordings that are labelled.
 
         Use it only where the emotions within each group vary; see `adaptation.adapt`. The vectors
@@ -269,20 +262,20 @@ class Pipeline:
             usual=usual,
             weights=weights,
         )
-        groups: dict[Adaptation, list[_Extracted | Refused]] = {}
+        groups: dict[Adaptation, list[_Extracted | Skipped]] = {}
         for extracted, adaptation in zip(heard.values(), adaptations, strict=True):
             groups.setdefault(adaptation, []).append(extracted)
         rows = {each: self.adapted(each)._predictions(own) for each, own in groups.items()}
         order = iter(adaptations)
         for item in items:
-            yield item if isinstance(item, Refused) else next(rows[next(order)])
+            yield item if isinstance(item, Skipped) else next(rows[next(order)])
 
     def _batches(
         self,
         numbered: Iterable[tuple[int, Recording]],
         sample_rate: float | None,
         detector: str | None = None,
-    ) -> Iterator[list[_Extracted | Refused]]:
+    ) -> Iterator[list[_Extracted | Skipped]]:
         """Yield the frames of recordings, as many at once as may be in memory."""
         has_scipy = importlib.util.find_spec("scipy") is not None  # labelling does not require it
         with ThreadPoolExecutor(engines.cores()) as executor:
@@ -293,7 +286,7 @@ class Pipeline:
                 )
                 # a single recording, the common case, needs no thread to be started
                 run = map if len(chunk) == 1 else partial(_ahead, executor)
-                extracted: list[_Extracted | Refused] = []
+                extracted: list[_Extracted | Skipped] = []
                 values = 0
                 for item in run(extract_frames, chunk):
                     extracted.append(item)
@@ -305,7 +298,7 @@ class Pipeline:
 
     def _extract(
         self, source: tuple[int, Any], sample_rate: float | None, few: bool, detector: str | None
-    ) -> _Extracted | Refused:
+    ) -> _Extracted | Skipped:
         position, recording = source
         spec = self.features
         name = name_of(recording, position)
@@ -323,7 +316,7 @@ class Pipeline:
             frames = extract(sound.samples, spec, few=few)
             is_speech = detector is None or self._has_speech(sound.samples, detector)
         except SerKerasError as error:
-            return Refused(name, error.problem, error.remedy)
+            return Skipped.because(name, error)
         heard = len(sound.samples) / spec.sample_rate
         end = spec.offset + heard
         notes = list(sound.notes)
@@ -340,12 +333,12 @@ class Pipeline:
         detector = speech.Detector(self.features.sample_rate, kind or None)
         return bool(detector(samples).any() or detector.finish().any())
 
-    def _predictions(self, extracted: list[_Extracted | Refused]) -> Iterator[Prediction | Refused]:
+    def _predictions(self, extracted: list[_Extracted | Skipped]) -> Iterator[Prediction | Skipped]:
         frames = (item.frames for item in extracted if isinstance(item, _Extracted))
         rows = iter(self.probabilities(frames))
         adaptation = self.adaptation
         for item in extracted:
-            if isinstance(item, Refused):
+            if isinstance(item, Skipped):
                 yield item
                 continue
             row = next(rows)

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from ser_keras import audio
-from ser_keras.errors import SerKerasError
-from ser_keras.prediction import NO_SPEECH, Pipeline, Prediction, Refused
+from ser_keras.errors import SerKerasError, Skipped
+from ser_keras.prediction import NO_SPEECH, Pipeline, Prediction
 from ser_keras.recordings import Recording, name_of
 from ser_keras.windows import Stretch, Watch, Windows, is_long, opened, stretches
 
@@ -30,7 +30,7 @@ def predict(
     recordings: Iterable[Recording],
     sample_rate: float | None = None,
     windows: Windows | None = None,
-) -> Iterator[Prediction | Refused]:
+) -> Iterator[Prediction | Skipped]:
     """Yield the segments of recordings in order, or the reasons why they were skipped.
 
     A recording that is hardly longer than a clip is one segment. Memory does not grow with the
@@ -71,7 +71,7 @@ def segments(
     windows: Windows | None = None,
     position: int = 0,
     watch: Watch | None = None,
-) -> Iterator[Prediction | Refused]:
+) -> Iterator[Prediction | Skipped]:
     """Yield the segments of one recording, however short it is, or why it was skipped.
 
     Args:
@@ -96,7 +96,7 @@ def segments(
                 labelled = _labelled(pipeline, parts_of)
             yield from _joined(pipeline, labelled, sound, name, windows)
     except SerKerasError as error:
-        yield Refused(name, error.problem, error.remedy)
+        yield Skipped.because(name, error)
 
 
 def _check(pipeline: Pipeline, windows: Windows) -> None:
@@ -212,9 +212,9 @@ def _adapted_to_all(
     numbered: Iterable[tuple[int, Recording]],
     sample_rate: float | None,
     windows: Windows,
-) -> Iterator[Prediction | Refused]:
+) -> Iterator[Prediction | Skipped]:
     """Yield the segments of all recordings after adapting to all of them at once."""
-    heard: list[tuple[str, Any, list[Stretch]] | Refused] = []
+    heard: list[tuple[str, Any, list[Stretch]] | Skipped] = []
     for position, recording in numbered:
         name = name_of(recording, position)
         try:
@@ -223,11 +223,11 @@ def _adapted_to_all(
                     (name, sound, list(stretches(pipeline.features, sound, windows, None)))
                 )
         except SerKerasError as error:
-            heard.append(Refused(name, error.problem, error.remedy))
-    parts = [part for item in heard if not isinstance(item, Refused) for part in item[2]]
+            heard.append(Skipped.because(name, error))
+    parts = [part for item in heard if not isinstance(item, Skipped) for part in item[2]]
     pipelines = iter(_pipelines(pipeline, parts, windows)) if parts else iter(())
     for item in heard:
-        if isinstance(item, Refused):
+        if isinstance(item, Skipped):
             yield item
             continue
         name, sound, own = item
@@ -243,7 +243,7 @@ def _joined(
     sound: audio.Stream,
     name: str,
     windows: Windows,
-) -> Iterator[Prediction | Refused]:
+) -> Iterator[Prediction | Skipped]:
     """Yield the segments of a recording from its labelled stretches."""
     nothing = np.full(len(pipeline.labels), np.nan)
     rows = _merged(pipeline, stretches, sound, nothing)
@@ -338,13 +338,13 @@ def _cells(stretch: Stretch) -> Iterator[tuple[float, float, np.ndarray, int]]:
 
 
 def _with_set(
-    pipeline: Pipeline, windows: Windows, row: Prediction | Refused
-) -> Prediction | Refused:
+    pipeline: Pipeline, windows: Windows, row: Prediction | Skipped
+) -> Prediction | Skipped:
     """Return a row with the set of labels that is asked for."""
     known = pipeline.reliability
     if windows.possible is None or known is None:
         return row
-    if isinstance(row, Refused) or row.label == NO_SPEECH:
+    if isinstance(row, Skipped) or row.label == NO_SPEECH:
         return row
     values = np.array(list(row.probabilities.values()))
     possible = known.possible(values, pipeline.labels, windows.possible, row.adapted_by > 0)

@@ -9,9 +9,9 @@ import pytest
 
 from ser_keras.adaptation import Weights, adapt, enrol, reference, variety
 from ser_keras.batches import BatchSpec, Normalization, assemble
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
-from ser_keras.prediction import UNSURE, Pipeline, Refused
+from ser_keras.prediction import UNSURE, Pipeline
 from ser_keras.reliability import Answers, Reliability
 
 REFERENCE = Normalization("feature", (1.0, -2.0), (2.0, 0.5))
@@ -264,7 +264,7 @@ def test_recordings_are_adapted_to_themselves_speaker_by_speaker(pipeline, recor
     names = ["a"] * 8 + ["b"] * 8 + ["c"]
     mixed = [*recordings, np.zeros(0, np.float32)]
     rows = list(pipeline.predict_adapted(mixed, RATE, by="speaker", speakers=names))
-    assert isinstance(rows.pop(), Refused)
+    assert isinstance(rows.pop(), Skipped)
     assert [row.adapted_by for row in rows] == [8] * 16
     frames = [item.frames[0] for item in next(pipeline._batches(enumerate(recordings), RATE))]
     by_hand = adapt(frames, pipeline.normalization, BATCH, "speaker", speakers=names[:16])

@@ -13,9 +13,9 @@ import soundfile
 
 from ser_keras import load_bundle
 from ser_keras.batches import BatchSpec, Normalization
-from ser_keras.errors import SerKerasError
+from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.features import FeatureSpec
-from ser_keras.prediction import Pipeline, Prediction, Refused
+from ser_keras.prediction import Pipeline, Prediction
 from ser_keras.recordings import listed
 
 RATE = 22_050
@@ -153,7 +153,7 @@ def test_each_recording_keeps_its_row(bundle, paths, expected, tmp_path):
     assert table["note"].iloc[1].startswith("is in no format that is read")
     assert table["note"].iloc[2:].tolist() == ["is missing", "is missing", "", "is missing"]
     assert [str(skipped.path) for skipped in table.attrs["skipped"]] == list(names[[1, 2, 3, 5]])
-    assert all(isinstance(skipped, Refused) for skipped in table.attrs["skipped"])
+    assert all(isinstance(skipped, Skipped) for skipped in table.attrs["skipped"])
 
 
 def test_if_no_recording_can_be_read_the_first_reason_is_the_error(bundle, tmp_path):
@@ -251,7 +251,7 @@ def test_a_clip_that_is_shorter_than_a_frame_does_not_end_the_batch(voice):
     samples = voice(200, 1.0)
     good, bad = pipeline(center=False).predict([samples, samples[:900]], RATE)
     assert isinstance(good, Prediction)
-    assert bad == Refused("array 1", "are too few for one frame", "Give a longer mono clip")
+    assert bad == Skipped("array 1", "are too few for one frame", "Give a longer mono clip")
 
 
 def test_a_recording_of_too_many_frames_is_refused_before_they_are_computed(voice):

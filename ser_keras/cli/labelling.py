@@ -94,8 +94,7 @@ def _reported(
         for path, rows in labelled:
             bad = [row for row in rows if isinstance(row, Skipped)]
             if bad and (arguments.strict or number + done == 1):
-                remedy = getattr(bad[0], "remedy", "") or "Give a recording of speech"
-                raise SerKerasError(path, bad[0].reason, remedy)
+                raise bad[0].error
             skipped += bad
             if bundle.synthetic and arguments.paths:
                 rows = [_marked(row) for row in rows]
