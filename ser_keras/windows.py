@@ -187,7 +187,9 @@ def stretches(
             pending.append((stretch, slots))
 
     def done(least: int) -> Iterator[Stretch]:
-        while len(pending) > least:
+        """Yield the first stretches, as long as so many windows are still pending after them."""
+        # windows, not stretches: of speech without pauses these are ten times as long
+        while pending and sum(len(slots) for _, slots in list(pending)[1:]) >= least:
             stretch, slots = pending.popleft()
             stretch.frames = [promised.result()[place] for promised, place in slots]
             yield stretch

@@ -132,9 +132,8 @@ def _main(model: str, wav: str, listed: str) -> None:
 
 
 def _rows(model: str, target: float) -> tuple[Row, ...]:
-    work = f"three hours of speech with `{model}`, fresh process, file to table and timeline"
-    loop = "loop of librosa.load and Bundle.predict over the same windows, without imports"
-    loop += f" ({SECONDS['loop'] // 60} minutes, counted for three hours)"
+    work = f"three hours of speech, model {model}, fresh process, to table and timeline"
+    loop = "loop of librosa.load and Bundle.predict, same windows, without imports"
     return (
         Row(f"long-{model}", work, "real time", lambda setting: speed(model, setting), target),
         Row(f"long-{model}-loop", work, loop, lambda setting: against_loop(model, setting)),

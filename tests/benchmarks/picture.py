@@ -77,7 +77,8 @@ def _bars(ax, rows: Sequence[Result]) -> None:
     ax.invert_yaxis()
     ax.set_xscale("log")
     targets = [result.row.target or 1 for result in rows]
-    ax.set_xlim(min(0.9, *ratios) * 0.9, 4 * max(*ratios, *targets))
+    most = max(*ratios, *targets)
+    ax.set_xlim(min(0.9, *ratios) * 0.9, most * max(4, most**0.5))  # room for what stands beside
     ax.axvline(1, color=_QUIET, linewidth=1)
     ax.xaxis.set_major_formatter("{x:g}x")
     ax.xaxis.set_minor_formatter(lambda *_: "")
