@@ -202,7 +202,7 @@ def stretches(
 
     # one thread reads while others label: three hours took tess 11.4 s, and 12.3 s without it
     reader = ThreadPoolExecutor(1)
-    with _one_blas_thread(), ThreadPoolExecutor(engines.cores()) as executor, reader:
+    with one_blas_thread(), ThreadPoolExecutor(engines.cores()) as executor, reader:
         pieces = heard()
         coming = reader.submit(next, pieces, None)
         while (piece := coming.result()) is not None:
@@ -247,8 +247,8 @@ def _places(length: float, window: float, hop: float) -> list[tuple[float, float
 
 
 @contextlib.contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    """Let matrix products use one thread each, since several windows are computed side by side.
+def one_blas_thread() -> Iterator[None]:
+    """Let matrix products use one thread each: products of single clips are small.
 
     On two busy cores the functionals of a window took 99 ms with threads of both kinds, and 7 ms
     without those of the products.

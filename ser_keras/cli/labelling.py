@@ -15,7 +15,7 @@ from ser_keras import archives, audio, console, files, formats, models, segments
 from ser_keras.bundle import Bundle
 from ser_keras.errors import SerKerasError, Skipped
 from ser_keras.prediction import NO_SPEECH, Prediction
-from ser_keras.windows import Windows
+from ser_keras.windows import Windows, one_blas_thread
 
 SYNTHETIC = "the model was trained on synthetic speech"
 SEVERAL = 10  # rows; from this number on the same label for all of them is worth a remark
@@ -293,6 +293,7 @@ def _clock(seconds: float) -> str:
     return f"{hours:.0f}:{minutes:02.0f}:{rest:04.1f}" if hours else f"{minutes:.0f}:{rest:04.1f}"
 
 
+@one_blas_thread()
 def live(bundle: Bundle, arguments: argparse.Namespace) -> None:
     """Print the emotion of the last seconds of a microphone, until Ctrl-C.
 

@@ -10,7 +10,6 @@ import soundfile
 
 from ser_keras import adaptation, audio, load_bundle, page
 from ser_keras.features import FeatureSpec, extract
-from ser_keras.functionals import tracks
 from ser_keras.reliability import FAR, NARROW
 from ser_keras.speech import Detector, Stretches
 from tests.page.engine import (
