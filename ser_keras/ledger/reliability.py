@@ -48,10 +48,14 @@ class Held:
 
 
 def chosen(rows: Iterable[Row]) -> list[Row]:
-    """Return the whole rows of `SYSTEMS`, in their order."""
+    """Return the whole rows of `SYSTEMS`, in their order; of `fusion` those of single corpora."""
     whole = [row for row in rows if row.is_whole and len(row.folds) > 1]
     return [
-        row for system in SYSTEMS for row in whole if (row.key.recipe, row.key.protocol) == system
+        row
+        for system in SYSTEMS
+        for row in whole
+        if (row.key.recipe, row.key.protocol) == system
+        and (row.key.protocol == release.PROTOCOL or "+" not in row.key.corpus)
     ]
 
 

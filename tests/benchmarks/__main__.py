@@ -13,14 +13,8 @@ from tests.benchmarks import document, encoder, features, long, memory, predicti
 from tests.benchmarks.rows import Environment, Result, Row
 from tests.benchmarks.setting import CLIPS, add_corpora, prepare
 
-ROWS = (
-    *features.ROWS,
-    *encoder.ROWS,
-    *prediction.ROWS,
-    *training.ROWS,
-    *memory.ROWS,
-    *long.ROWS,
-)
+MEASURING = (features, encoder, prediction, training, memory, long)
+ROWS = tuple(row for module in MEASURING for row in module.ROWS)
 STORE = files.RESULTS / "speed.json"
 DOCUMENT = files.RESULTS / "speed.md"
 PICTURE = files.RESULTS / "pictures" / "speed.png"
