@@ -137,14 +137,14 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="FILE",
         help="other recordings of the speaker, of any emotion, not neutral ones alone; on unknown "
-        "corpora one raised UAR from 0.35 to 0.45, three to 0.49",
+        "corpora one raised UAR from 0.34 to 0.44, three to 0.49",
     )
     voice.add_argument(
         "--adapt",
         default="none",
         choices=windows.BY,
         help="adapt to the very recordings that are labelled, only where their emotions vary; "
-        "where all are of one emotion, it takes the emotion away",
+        "where all are of one emotion, it takes the emotion away (UAR 0.20 instead of 0.34)",
     )
     parser.add_argument(
         "--possible",

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import statistics
 
 import pytest
 import soundfile
 
-from ser_keras import bundle, models
+from ser_keras import bundle, files, ledger, models
 from ser_keras.cli import use
+from ser_keras.ledger import adapted
 from tests.faults.hostile import copied, edit
 
 NOTE = "the model was trained on synthetic speech"
@@ -218,3 +220,18 @@ def test_the_help_names_the_models_that_ship(general, run):
     status, out, _ = run("--help")
     assert status == 0
     assert "comes with ser_keras (general)" in " ".join(out.split())
+
+
+def test_the_help_gives_the_figures_that_were_measured(capsys):
+    with pytest.raises(SystemExit):
+        use.main(["--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    (general,) = (row for row in ledger.rows() if row.key.recipe == "general")
+    values = [[run.estimate("uar").value for run in general.runs]]
+    for by in ("1 recording", "3 recordings"):
+        values.append([run.adapted[by].uar.value for run in general.runs])
+    plain, one, three = map(statistics.fmean, values)
+    assert f"raised UAR from {plain:.2f} to {one:.2f}, three to {three:.2f}" in words
+    itself = [each["one_emotion"] for each in files.read_json(adapted.RESULTS)]
+    before, after = (statistics.fmean(each[how] for each in itself) for how in ("plain", "adapted"))
+    assert f"UAR {after:.2f} instead of {before:.2f}" in words
