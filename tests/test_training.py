@@ -158,6 +158,7 @@ def same_weights(one, other):
     return all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
+@pytest.mark.slow
 def test_patience_survives_an_interruption(fitted, monkeypatch):
     impatient = {"training.patience": "1", "training.epochs": "30", "training.learning_rate": "0.1"}
     whole = fitted("whole", **impatient)
@@ -186,6 +187,7 @@ def test_a_resumed_run_keeps_its_environments_and_the_seconds_of_all_epochs(
     assert resumed.seconds_before == pytest.approx(1000 + history[1]["seconds"])
 
 
+@pytest.mark.slow
 def test_a_finished_training_needs_only_its_history_and_its_best_weights(fitted, tmp_path):
     whole = fitted(environment={"device": "a GPU"})
     last = tmp_path / "run" / "checkpoint" / "last.npz"

@@ -118,6 +118,7 @@ def test_the_document_names_every_corpus_of_recordings_and_no_folders_of_this_ma
     assert str(files.ROOT) not in text
 
 
+@pytest.mark.slow
 @pytest.mark.corpora
 def test_the_document_has_the_figures_of_the_recordings(real_corpora, cache):
     savee = published.read_corpora(real_corpora / "savee", cache)["savee"]

@@ -122,6 +122,7 @@ def test_a_table_names_the_emotions_and_the_test_folder_can_be_scored(
     assert "So these are scores on unseen speakers, texts not known." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_folders_of_one_name_have_runs_of_their_own(project, tiny_tess, cache, capsys):
     corpora.remember_places(
         project / "results/runs/recipe/mine/random-0-seed0",

@@ -47,7 +47,10 @@ def test_all_training_clips_are_in_one_step_so_that_it_ends_at_the_one_minimum(n
     assert training.balanced
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    ["fusion", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES if name != "fusion")],
+)
 def test_it_learns_the_tiny_corpus_and_its_bundle_labels_recordings(
     name, tiny_index, cache, tmp_path
 ):

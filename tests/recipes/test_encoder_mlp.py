@@ -39,7 +39,9 @@ def test_units_are_dropped_in_training_alone(name):
     assert np.abs(dropped - expected).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize(
+    "name", ["encoder-mlp", pytest.param("functionals-mlp", marks=pytest.mark.slow)]
+)
 def test_it_learns_the_tiny_corpus_and_its_bundle_labels_recordings(
     name, tiny_index, cache, tmp_path
 ):

@@ -129,10 +129,11 @@ def index_of(tiny_index, voice, cache, data):
 SLOW = {  # each takes long, and differs little from one that is always tried
     "adafnn-transformer-corrected",
     "attention-three-corpora-corrected",
-    "encoder-linear",  # test_encoder_linear.py and test_encoder_mlp.py try these five
+    "encoder-linear",  # test_encoder_linear.py and test_encoder_mlp.py try two of this kind
     "functionals-linear",
     "fusion",
     "fusion-pooled",
+    "general",
     "encoder-mlp",
     "functionals-mlp",
     "mel-cnn-aesdd-artificial",
