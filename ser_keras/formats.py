@@ -248,8 +248,7 @@ def _csv(predictions: Iterable[Prediction], columns: Sequence[str], header: bool
     if header:
         yield console.comma_separated(columns, [])
     for prediction in predictions:
-        cells = row(prediction, columns).values()
-        line: Any = [_joined(cell) for cell in cells]
+        line: Any = [_joined(cell) for cell in row(prediction, columns).values()]
         yield console.comma_separated(line, [])
 
 
